@@ -1,0 +1,1 @@
+"""What both services need and neither is: no product lives here."""
