@@ -1,0 +1,1 @@
+"""identity-service: knows who people are and signs tokens."""

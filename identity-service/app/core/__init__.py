@@ -1,0 +1,1 @@
+"""What every resource of identity stands on: settings, database, access, passwords, tokens."""

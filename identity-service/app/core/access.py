@@ -1,0 +1,34 @@
+"""Who may call what: the declarations of access, and the admission that follows from them."""
+
+from typing import Any, Literal
+
+from fastapi import Depends
+
+from shared_lib.caller import Caller
+from shared_lib.errors import MissingPermission
+from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
+
+__all__ = ["admission", "public", "signed_in"]
+
+
+def public(transactions: Literal["own", "none"]) -> Any:
+    """Declare that anybody may call the operation."""
+    return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions)))
+
+
+def signed_in() -> Any:
+    """Declare that a person calls, in whatever state his organization is."""
+    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE)))
+
+
+def admission(operation: Operation, caller: Caller) -> str:
+    """The CALL that ends the opening batch; see the procedure `admit` in the migrations.
+
+    Raises MissingPermission for a service account: nobody signed in.
+    """
+    token = caller.token
+    if token is None or operation.scope is Scope.PUBLIC:
+        return ""
+    if token.sid is None:
+        raise MissingPermission
+    return call("public.admit", token.sid, token.sub)

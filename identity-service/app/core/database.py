@@ -1,0 +1,103 @@
+"""The pools of identity's roles, and the transaction that sees one person's memberships."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from typing_extensions import override
+
+from app.core.access import admission
+from app.core.settings import IdentitySettings
+from shared_lib.tenancy import Database, Runtime, Scope, Settings, Tx, Unit, opening_batch
+
+
+@dataclass(frozen=True)
+class Databases:
+    """One pool per role."""
+
+    app: Database
+    auth: Database
+    platform: Database
+    worker: Database
+
+    @classmethod
+    def of(cls, settings: IdentitySettings) -> "Databases":
+        """The pools of `settings`; no connection is made yet."""
+        urls = (
+            settings.app_database_url,
+            settings.auth_database_url,
+            settings.platform_database_url,
+            settings.worker_database_url,
+        )
+        return cls(
+            *(
+                Database(
+                    url.get_secret_value(),
+                    pool_size=settings.database_pool_size,
+                    pool_timeout=settings.database_pool_timeout,
+                    application_name="identity-service",
+                )
+                for url in urls
+            )
+        )
+
+    def all(self) -> tuple[Database, ...]:
+        """Every pool."""
+        return (self.app, self.auth, self.platform, self.worker)
+
+    def runtime(self) -> Runtime:
+        """Which role serves which scope: until somebody is known, and for himself, `auth`."""
+        return Runtime(
+            databases={
+                Scope.PUBLIC: self.auth,
+                Scope.USER: self.auth,
+                Scope.ORGANIZATION: self.app,
+                Scope.PLATFORM: self.platform,
+                Scope.SERVICE: self.worker,
+            },
+            admission=admission,
+        )
+
+    async def aclose(self) -> None:
+        """Close the pools."""
+        for database in self.all():
+            await database.aclose()
+
+
+@asynccontextmanager
+async def connection(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection without a transaction, for work that is nobody's request."""
+    lease = await database.lease()
+    try:
+        yield lease.connection
+    finally:
+        try:
+            await lease.roll_back()
+        finally:
+            lease.release()
+
+
+@dataclass
+class _PersonUnit(Unit):
+    person_id: UUID = field(kw_only=True)
+
+    @override
+    async def _open(self, lease: Any) -> None:
+        settings = Settings(
+            person=self.person_id, actor=self.person_id, request_id=self.caller.request_id
+        )
+        await lease.connection.execute(opening_batch(settings, reads_only=False))
+
+
+@asynccontextmanager
+async def transaction_of(unit: Unit, person_id: UUID) -> AsyncIterator[Tx]:
+    """A transaction of `unit` that sees the memberships of one person.
+
+    Only for somebody whose credential was right, or whom an authenticated client asked about.
+    """
+    own = _PersonUnit(unit.runtime, unit.operation, unit.caller, person_id=person_id)
+    async with own.transaction() as tx:
+        yield tx

@@ -1,0 +1,70 @@
+"""What one process of the service holds, and how handlers ask for it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.core.database import Databases, connection
+from app.core.passwords import PasswordHashing
+from app.core.settings import IdentitySettings
+from shared_lib.clock import utc_now
+from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
+from shared_lib.tokens import (
+    IDENTITY_AUDIENCE,
+    AccessTokenClaims,
+    Claims,
+    TokenVerifier,
+    sign,
+)
+
+WEB_CLIENT = "phase-zero-web"
+
+
+@dataclass(frozen=True)
+class Process:
+    """Built once by `create_app`; the keyring reads no key before it is started."""
+
+    settings: IdentitySettings
+    databases: Databases
+    keyring: Keyring
+    verifier: TokenVerifier
+    passwords: PasswordHashing
+    claims: AccessTokenClaims
+
+    @classmethod
+    def of(cls, settings: IdentitySettings) -> "Process":
+        """Everything that follows from the settings. Connects to nothing."""
+        databases = Databases.of(settings)
+        cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
+        keyring = Keyring(
+            lambda: connection(databases.auth), SigningKeyStore(cipher, settings.schedule)
+        )
+        return cls(
+            settings=settings,
+            databases=databases,
+            keyring=keyring,
+            verifier=TokenVerifier(
+                issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
+            ),
+            passwords=PasswordHashing(settings),
+            claims=AccessTokenClaims(settings.issuer),
+        )
+
+    def sign(self, claims: Claims) -> str:
+        """Sign an access token. Raises KeysUnavailable."""
+        return sign(claims, self.keyring.signing_key())
+
+
+def issued_at() -> int:
+    """The present instant as the `iat` of a token."""
+    return int(utc_now().timestamp())
+
+
+async def current_process(request: Request) -> Process:
+    """The process that serves `request`."""
+    process: Process = request.app.state.process
+    return process
+
+
+CurrentProcess = Annotated[Process, Depends(current_process)]

@@ -1,0 +1,131 @@
+"""What identity is set by, beyond what every service is."""
+
+import os
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+from typing_extensions import override
+
+from shared_lib.keys import KeyCipher, Schedule
+from shared_lib.settings import IssuerUrl, ServiceSettings
+from shared_lib.tokens import CORE_AUDIENCE, LONGEST_LIFE
+
+_DAY = 24 * 3600
+_LONGEST_IDLE = 7 * _DAY
+_LONGEST_SESSION = 30 * _DAY
+_LONGEST_ACCESS = 900
+_SECRET_LENGTH = 32
+
+# OWASP, Password Storage Cheat Sheet: Argon2id with 19 MiB, two iterations, one lane.
+_OWASP_MEMORY_KIB = 19 * 1024
+_OWASP_ITERATIONS = 2
+
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class IdentitySettings(ServiceSettings):
+    """Settings of the identity service; variables begin with `IDENTITY_`."""
+
+    service_prefix: ClassVar[str] = "IDENTITY_"
+
+    app_database_url: SecretStr
+    """URL of the database `identity` for the role `identity_app`."""
+
+    auth_database_url: SecretStr
+    """URL of the database `identity` for the role `identity_auth`: sign-in, `/me`, keys."""
+
+    platform_database_url: SecretStr
+    """URL of the database `identity` for the role `identity_platform`."""
+
+    worker_database_url: SecretStr
+    """URL of the database `identity` for the role `identity_worker`: facts for the core."""
+
+    encryption_key: SecretStr
+    """Fernet keys separated by commas: the first encrypts signing keys, each of them decrypts."""
+
+    core_url: IssuerUrl
+    """Where the core API is reached from here, without a slash at the end."""
+
+    core_client_id: str = CORE_AUDIENCE
+    """The client id by which the core authenticates itself at the token endpoint."""
+
+    core_client_secret: SecretStr
+    """The core's secret: 256 random bits or more."""
+
+    password_sign_in: bool = True
+    """Whether people may sign in with a password at the token endpoint."""
+
+    argon2_memory_kib: PositiveInt = _OWASP_MEMORY_KIB
+    """Memory of one password hash, in KiB."""
+
+    argon2_iterations: PositiveInt = _OWASP_ITERATIONS
+    """Passes over that memory."""
+
+    argon2_parallelism: PositiveInt = 1
+    """Lanes of one password hash."""
+
+    argon2_concurrency: PositiveInt = os.cpu_count() or 1
+    """Password hashes that are computed at once; the number of processors by default."""
+
+    argon2_queue: Annotated[int, Field(ge=0)] = 64
+    """Sign-ins that may wait for a hash; further ones are answered with 503."""
+
+    access_token_lifetime: PositiveInt = _LONGEST_ACCESS
+    """Seconds that an access token lives."""
+
+    refresh_idle: PositiveInt = _LONGEST_IDLE
+    """Seconds after which a refresh token that was not used is dead."""
+
+    refresh_absolute: PositiveInt = _LONGEST_SESSION
+    """Seconds after which people sign in again, however active they were."""
+
+    refresh_grace: Annotated[int, Field(ge=0, le=60)] = 10
+    """Seconds for which a spent refresh token gets the answer that it got before."""
+
+    jwks_max_age: PositiveInt = 300
+    """Seconds for which verifiers keep the key set."""
+
+    key_margin: PositiveInt = 60
+    """Seconds by which processes may lag behind each other when keys turn."""
+
+    longest_token: Annotated[int, Field(ge=1, le=LONGEST_LIFE)] = LONGEST_LIFE
+    """Seconds that the longest-lived token lives; a key stays published as long."""
+
+    @property
+    def schedule(self) -> Schedule:
+        """How long the steps of a key's life take."""
+        return Schedule(
+            max_age=self.jwks_max_age, margin=self.key_margin, longest_token=self.longest_token
+        )
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _is_fernet(cls, value: SecretStr) -> SecretStr:
+        KeyCipher.from_setting(value.get_secret_value())
+        return value
+
+    @override
+    def insecure(self) -> list[str]:
+        too_weak = {
+            f"argon2_memory_kib must be at least {_OWASP_MEMORY_KIB}": (
+                self.argon2_memory_kib < _OWASP_MEMORY_KIB
+            ),
+            f"argon2_iterations must be at least {_OWASP_ITERATIONS}": (
+                self.argon2_iterations < _OWASP_ITERATIONS
+            ),
+            f"access_token_lifetime must be at most {_LONGEST_ACCESS}": (
+                self.access_token_lifetime > _LONGEST_ACCESS
+            ),
+            f"refresh_idle must be at most {_LONGEST_IDLE}": self.refresh_idle > _LONGEST_IDLE,
+            f"refresh_absolute must be at most {_LONGEST_SESSION}": (
+                self.refresh_absolute > _LONGEST_SESSION
+            ),
+            "refresh_grace must be at most 10": self.refresh_grace > 10,  # noqa: PLR2004
+            "jwks_max_age must be at least 300": self.jwks_max_age < 300,  # noqa: PLR2004
+            "key_margin must be at least 60": self.key_margin < 60,  # noqa: PLR2004
+            f"longest_token must be {LONGEST_LIFE}": self.longest_token < LONGEST_LIFE,
+            f"core_client_secret must have at least {_SECRET_LENGTH} characters": (
+                len(self.core_client_secret.get_secret_value()) < _SECRET_LENGTH
+            ),
+        }
+        return [*super().insecure(), *(fault for fault, present in too_weak.items() if present)]

@@ -1,0 +1,1 @@
+"""The resources, one directory each; they meet only through their services."""

@@ -1,0 +1,1 @@
+"""Clients that authenticate themselves with a secret."""

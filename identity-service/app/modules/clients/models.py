@@ -1,0 +1,34 @@
+"""The table of service accounts."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.models import Base
+from shared_lib.tables import Grant, global_table
+
+
+class ServiceAccount(Base):
+    """A program with a secret, of 256 random bits, of which the SHA-256 is kept."""
+
+    __tablename__ = "service_accounts"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    client_id: Mapped[str] = mapped_column(unique=True)
+    secret_hash: Mapped[bytes]
+    active: Mapped[bool] = mapped_column(server_default=true())
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__: Any = (
+        {
+            "info": global_table(
+                Grant("auth", select=True),
+                Grant("worker", select=True, insert=True, update=("secret_hash", "updated_at")),
+                reason="read before anyone is known",
+            )
+        },
+    )

@@ -1,0 +1,1 @@
+"""Discovery: what the authorization server says about itself."""

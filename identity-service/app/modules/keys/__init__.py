@@ -1,0 +1,1 @@
+"""Signing keys as others see them: the JSON Web Key Set."""

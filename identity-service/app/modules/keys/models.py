@@ -1,0 +1,18 @@
+"""The table of signing keys."""
+
+from app.core.models import metadata
+from shared_lib.keys import signing_keys_table
+from shared_lib.tables import Grant, global_table
+
+signing_keys = signing_keys_table(
+    metadata,
+    info=global_table(
+        Grant(
+            "auth",
+            select=True,
+            insert=True,
+            update=("state", "private_key", "activated_at", "deactivated_at", "retired_at"),
+        ),
+        reason="sign the tokens of every organization",
+    ),
+)

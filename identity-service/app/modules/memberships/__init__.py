@@ -1,0 +1,1 @@
+"""Memberships: who belongs to which organization, and in which built-in role."""

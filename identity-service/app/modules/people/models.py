@@ -1,0 +1,62 @@
+"""The tables of people and of their credentials."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.models import Base
+from shared_lib.tables import Grant, global_table
+
+_REASON = "read before anyone is known"
+
+
+class Person(Base):
+    """A person. `email` is spelled as it was given; two that differ in case only are one."""
+
+    __tablename__ = "people"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    email_normalized: Mapped[str] = mapped_column(Computed("lower(email)"), unique=True)
+    name: Mapped[str]
+    platform_role: Mapped[str | None]
+    verified_at: Mapped[datetime | None]
+    active: Mapped[bool] = mapped_column(server_default=true())
+    last_tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__: Any = (
+        CheckConstraint(
+            "platform_role IN ('platform_admin', 'support_agent')", name="platform_role"
+        ),
+        {
+            "info": global_table(
+                Grant("auth", select=True, update=("last_tenant_id", "updated_at")),
+                Grant("definer", select=True),
+                reason=_REASON,
+            )
+        },
+    )
+
+
+class Credential(Base):
+    """The password of a person: an encoded Argon2id hash (PHC string format)."""
+
+    __tablename__ = "credentials"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    password_hash: Mapped[str]
+    updated_at: Mapped[datetime]
+
+    __table_args__: Any = (
+        {
+            "info": global_table(
+                Grant("auth", select=True, update=("password_hash", "updated_at")),
+                reason=_REASON,
+            )
+        },
+    )

@@ -1,0 +1,51 @@
+"""What is read and shown about people."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.modules.memberships.schemas import MembershipRead
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may sign in if the password is right."""
+
+    id: UUID
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides which tokens a person gets now. `password_hash` is None for one without."""
+
+    id: UUID
+    active: bool
+    verified: bool
+    platform_role: str | None
+    last_tenant_id: UUID | None
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person as he sees himself."""
+
+    id: UUID
+    email: str
+    name: str
+    verified: bool
+    platform_role: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeRead:
+    """The person who calls. `tenant_id` and `role` are those of the token that was sent."""
+
+    id: UUID
+    email: str
+    name: str
+    verified: bool
+    platform_role: str | None
+    tenant_id: UUID | None
+    role: str | None
+    memberships: list[MembershipRead]

@@ -1,0 +1,1 @@
+"""Revocations: what ended, waiting until the core knows it."""

@@ -1,0 +1,110 @@
+"""Sends waiting revocations to the core, again and again until it has confirmed each.
+
+A file of its own: it runs beside the requests, in a task, as role `worker`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import asyncpg
+import httpx
+import msgspec
+import structlog
+
+from app.core.database import connection
+from app.modules.revocations import repository
+from app.modules.revocations.schemas import Revocation
+from shared_lib.tenancy import Database
+
+__all__ = ["RevocationSender"]
+
+_INTERVAL = 1.0
+# Well below the limit that the server puts on a transaction that waits (10 s).
+_TIMEOUT = 3.0
+_PATH = "/internal/revocations"
+
+_log = structlog.get_logger(__name__)
+
+
+class RevocationSender:
+    """Looks once a second, and at once when it starts, for what the core does not know yet.
+
+    Any number of replicas: rows are locked while they are sent, so that each is sent by one. A
+    crash between sending and forgetting sends a row twice, which changes nothing over there.
+    """
+
+    def __init__(self, database: Database, http: httpx.AsyncClient, token: Callable[[], str]) -> None:
+        """`http` has the core as its base URL; `token` signs one for its `/internal/` paths."""
+        self._database = database
+        self._http = http
+        self._token = token
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    def start(self) -> None:
+        """Begin."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._send_for_ever())
+
+    async def aclose(self) -> None:
+        """Stop; what waits, waits in the table."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def send_waiting(self) -> bool:
+        """Send one batch; whether another may be waiting behind it."""
+        async with connection(self._database) as own:
+            await own.execute("BEGIN")
+            waiting = await repository.lock_waiting(own)
+            if not waiting:
+                return False
+            confirmed = await self._send(waiting)
+            await self._settle(own, waiting, confirmed=confirmed)
+            await own.execute("COMMIT")
+        return confirmed
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            try:
+                more = await self.send_waiting()
+            except Exception:
+                # A loop that ended would leave people signed in who have signed out.
+                _log.exception("revocations_not_read")
+                more = False
+            if not more:
+                await asyncio.sleep(_INTERVAL)
+
+    async def _settle(
+        self, own: asyncpg.Connection, sent: Sequence[Revocation], *, confirmed: bool
+    ) -> None:
+        ids = [revocation.id for revocation in sent]
+        if confirmed:
+            await repository.delete_sent(own, ids)
+        else:
+            await repository.count_attempt(own, ids)
+
+    async def _send(self, revocations: Sequence[Revocation]) -> bool:
+        """Whether the core confirmed. One line when it begins to fail, one when it ends."""
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                response = await self._http.post(
+                    _PATH,
+                    content=msgspec.json.encode({"revocations": revocations}),
+                    headers={
+                        "Authorization": f"Bearer {self._token()}",
+                        "Content-Type": "application/json",
+                    },
+                )
+            problem = None if response.is_success else f"status {response.status_code}"
+        except Exception as error:  # noqa: BLE001  whatever it was, the rows stay
+            problem = type(error).__name__
+        if problem is None:
+            _log.info("revocations_sent", count=len(revocations))
+        elif not self._failing:
+            _log.warning("revocations_not_sent", problem=problem, waiting=len(revocations))
+        self._failing = problem is not None
+        return problem is None

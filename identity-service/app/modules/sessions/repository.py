@@ -1,0 +1,141 @@
+"""All SQL about sign-in sessions and refresh tokens."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam, insert, select, update
+
+from app.modules.sessions.models import RefreshToken, SignInSession
+from app.modules.sessions.schemas import EndReason, Family, RefreshTokenRow, SessionRow
+from shared_lib.tables import Statement
+from shared_lib.tenancy import Tx
+
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_EXPIRES_AT = bindparam("expires_at", type_=DateTime(timezone=True))
+_SESSION = bindparam("session_id", type_=Uuid)
+_HASH = bindparam("token_hash", type_=LargeBinary)
+_TENANT = bindparam("tenant", type_=Uuid)
+
+_SESSION_COLUMNS = (
+    SignInSession.id,
+    SignInSession.person_id,
+    SignInSession.client_id,
+    SignInSession.amr,
+    SignInSession.auth_time,
+    SignInSession.tenant_id,
+    SignInSession.expires_at,
+    SignInSession.ended_at,
+)
+_GET = Statement(select(*_SESSION_COLUMNS).where(SignInSession.id == _SESSION), SessionRow)
+_LOCK = Statement(
+    select(*_SESSION_COLUMNS).where(SignInSession.id == _SESSION).with_for_update(), SessionRow
+)
+_INSERT = Statement(
+    insert(SignInSession)
+    .values(
+        id=_SESSION,
+        person_id=bindparam("person", type_=Uuid),
+        client_id=bindparam("client_id", type_=Text),
+        amr=bindparam("amr", type_=Text),
+        auth_time=_NOW,
+        tenant_id=_TENANT,
+        created_at=_NOW,
+        last_used_at=_NOW,
+        expires_at=_EXPIRES_AT,
+    )
+    .returning(*_SESSION_COLUMNS),
+    SessionRow,
+)
+_TOUCH: Statement[Any] = Statement(
+    update(SignInSession)
+    .where(SignInSession.id == _SESSION)
+    .values(last_used_at=_NOW, tenant_id=_TENANT)
+)
+_END: Statement[Any] = Statement(
+    update(SignInSession)
+    .where(SignInSession.id == _SESSION, SignInSession.ended_at.is_(None))
+    .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
+)
+_FIND_FAMILY = Statement(
+    select(SignInSession.id, SignInSession.person_id)
+    .join(RefreshToken, RefreshToken.session_id == SignInSession.id)
+    .where(RefreshToken.token_hash == _HASH),
+    Family,
+)
+_GET_TOKEN = Statement(
+    select(RefreshToken.expires_at, RefreshToken.spent_at, RefreshToken.answer).where(
+        RefreshToken.token_hash == _HASH
+    ),
+    RefreshTokenRow,
+)
+_INSERT_TOKEN: Statement[Any] = Statement(
+    insert(RefreshToken).values(
+        token_hash=_HASH, session_id=_SESSION, issued_at=_NOW, expires_at=_EXPIRES_AT
+    )
+)
+_SPEND: Statement[Any] = Statement(
+    update(RefreshToken)
+    .where(RefreshToken.token_hash == _HASH)
+    .values(spent_at=_NOW, answer=bindparam("answer", type_=LargeBinary))
+)
+_FORGET_ANSWERS: Statement[Any] = Statement(
+    update(RefreshToken)
+    .where(RefreshToken.session_id == _SESSION, RefreshToken.answer.is_not(None))
+    .where(RefreshToken.spent_at < bindparam("before", type_=DateTime(timezone=True)))
+    .values(answer=None)
+)
+
+
+async def get_session(tx: Tx, session_id: UUID) -> SessionRow | None:
+    """A session, ended or not."""
+    return await tx.one(_GET, session_id=session_id)
+
+
+async def lock_session(tx: Tx, session_id: UUID) -> SessionRow | None:
+    """A session, whose tokens nobody else turns until the transaction ends."""
+    return await tx.one(_LOCK, session_id=session_id)
+
+
+async def insert_session(tx: Tx, **values: Any) -> SessionRow | None:
+    """`session_id`, `person`, `client_id`, `amr`, `tenant`, `now` and `expires_at`."""
+    return await tx.one(_INSERT, **values)
+
+
+async def touch_session(tx: Tx, session_id: UUID, tenant_id: UUID | None, now: datetime) -> None:
+    """Note that a session was used, and for which organization."""
+    await tx.execute(_TOUCH, session_id=session_id, tenant=tenant_id, now=now)
+
+
+async def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> bool:
+    """Whether this ended the session, rather than somebody before."""
+    return await tx.execute(_END, session_id=session_id, reason=reason.value, now=now) > 0
+
+
+async def find_family(tx: Tx, token_hash: bytes) -> Family | None:
+    """Whose refresh token it is."""
+    return await tx.one(_FIND_FAMILY, token_hash=token_hash)
+
+
+async def get_token(tx: Tx, token_hash: bytes) -> RefreshTokenRow | None:
+    """A refresh token as it is now; read it when its session is locked."""
+    return await tx.one(_GET_TOKEN, token_hash=token_hash)
+
+
+async def insert_token(
+    tx: Tx, token_hash: bytes, session_id: UUID, *, now: datetime, expires_at: datetime
+) -> None:
+    """A fresh refresh token."""
+    await tx.execute(
+        _INSERT_TOKEN, token_hash=token_hash, session_id=session_id, now=now, expires_at=expires_at
+    )
+
+
+async def spend_token(tx: Tx, token_hash: bytes, answer: bytes, now: datetime) -> None:
+    """A token was exchanged for what `answer` encrypts."""
+    await tx.execute(_SPEND, token_hash=token_hash, answer=answer, now=now)
+
+
+async def forget_answers(tx: Tx, session_id: UUID, before: datetime) -> None:
+    """Drop the answers of tokens that were spent longer ago than anybody may ask for them."""
+    await tx.execute(_FORGET_ANSWERS, session_id=session_id, before=before)

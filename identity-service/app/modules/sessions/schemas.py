@@ -1,0 +1,48 @@
+"""What is read about sign-in sessions and refresh tokens."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class EndReason(StrEnum):
+    """Why a session ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105  the name of a reason
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A sign-in session. `amr` is separated by spaces."""
+
+    id: UUID
+    person_id: UUID
+    client_id: str
+    amr: str
+    auth_time: datetime
+    tenant_id: UUID | None
+    expires_at: datetime
+    ended_at: datetime | None
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it has neither ended nor reached its absolute limit."""
+        return self.ended_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshTokenRow:
+    """A refresh token; `answer` is the ciphertext of what it was exchanged for."""
+
+    expires_at: datetime
+    spent_at: datetime | None
+    answer: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whose refresh token it is."""
+
+    session_id: UUID
+    person_id: UUID

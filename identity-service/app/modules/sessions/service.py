@@ -1,0 +1,160 @@
+"""The rules of sign-in sessions: how long they live, how their tokens turn, how they end."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from app.core.settings import IdentitySettings
+from app.modules.revocations import service as revocations
+from app.modules.sessions import repository
+from app.modules.sessions.domain import (
+    Use,
+    hash_of,
+    judge,
+    new_refresh_token,
+    open_answer,
+    seal_answer,
+)
+from app.modules.sessions.schemas import EndReason, Family, SessionRow
+from shared_lib.clock import utc_now
+from shared_lib.ids import uuid7
+from shared_lib.tenancy import Tx, UserTx
+
+__all__ = [
+    "Presented",
+    "Use",
+    "end_reused",
+    "find_alive",
+    "find_family",
+    "issue_next",
+    "present",
+    "rotate",
+    "sign_out",
+    "start",
+]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A refresh token that a client presented. `answer` is what a repeated one got before."""
+
+    session: SessionRow
+    use: Use
+    answer: bytes | None = field(default=None, repr=False)
+
+
+async def start(
+    tx: Tx,
+    settings: IdentitySettings,
+    *,
+    person_id: UUID,
+    client_id: str,
+    amr: tuple[str, ...],
+    tenant_id: UUID | None,
+) -> tuple[SessionRow, str]:
+    """Begin a session; the session and its first refresh token."""
+    now = utc_now()
+    session = await repository.insert_session(
+        tx,
+        session_id=uuid7(),
+        person=person_id,
+        client_id=client_id,
+        amr=" ".join(amr),
+        tenant=tenant_id,
+        now=now,
+        expires_at=now + timedelta(seconds=settings.refresh_absolute),
+    )
+    if session is None:
+        raise LookupError("an inserted row was not returned")
+    return session, await _issue(tx, settings, session, now)
+
+
+async def find_family(tx: Tx, refresh_token: str) -> Family | None:
+    """Whose refresh token it is; None for one that we never gave out."""
+    return await repository.find_family(tx, hash_of(refresh_token))
+
+
+async def find_alive(tx: Tx, session_id: UUID) -> SessionRow | None:
+    """A session that is alive now."""
+    session = await repository.get_session(tx, session_id)
+    return session if session and session.is_alive(utc_now()) else None
+
+
+async def present(
+    tx: Tx, settings: IdentitySettings, family: Family, refresh_token: str
+) -> Presented | None:
+    """What presenting the token amounts to. Others who present one of the family wait for `tx`.
+
+    The token is read after its session is locked: whoever held the lock may have spent it.
+    """
+    session = await repository.lock_session(tx, family.session_id)
+    token = await repository.get_token(tx, hash_of(refresh_token))
+    if session is None or token is None:
+        return None
+    grace = timedelta(seconds=settings.refresh_grace)
+    use = judge(session, token, now=utc_now(), grace=grace)
+    if use is not Use.REPEATED or token.answer is None:
+        return Presented(session, use)
+    return Presented(session, use, open_answer(refresh_token, token.answer))
+
+
+async def issue_next(tx: Tx, settings: IdentitySettings, session: SessionRow) -> str:
+    """The refresh token that follows the one presented."""
+    return await _issue(tx, settings, session, utc_now())
+
+
+async def rotate(
+    tx: Tx,
+    settings: IdentitySettings,
+    session: SessionRow,
+    *,
+    spent: str,
+    answer: bytes,
+    tenant_id: UUID | None,
+) -> None:
+    """Spend a refresh token for `answer`, which contains the next one."""
+    now = utc_now()
+    await repository.spend_token(tx, hash_of(spent), seal_answer(spent, answer), now)
+    await repository.touch_session(tx, session.id, tenant_id, now)
+    grace = timedelta(seconds=settings.refresh_grace)
+    await repository.forget_answers(tx, session.id, now - grace)
+
+
+async def end_reused(tx: Tx, session: SessionRow) -> None:
+    """A spent refresh token came back too late: nobody keeps the session."""
+    _log.warning(
+        "refresh_token_reused", session=str(session.id), person=str(session.person_id)
+    )
+    await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
+
+
+async def sign_out(tx: UserTx) -> None:
+    """End the session of the access token that was sent, here at once and in the core soon."""
+    token = tx.caller.token
+    if token is not None and token.sid is not None:
+        await _end(tx, token.sid, EndReason.SIGNED_OUT)
+
+
+async def _end(tx: Tx, session_id: UUID, reason: EndReason) -> None:
+    now = utc_now()
+    if await repository.end_session(tx, session_id, reason, now):
+        await revocations.revoke_session(tx, session_id, now)
+
+
+async def _issue(
+    tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime
+) -> str:
+    refresh_token = new_refresh_token()
+    idle = now + timedelta(seconds=settings.refresh_idle)
+    await repository.insert_token(
+        tx,
+        hash_of(refresh_token),
+        session.id,
+        now=now,
+        expires_at=min(idle, session.expires_at),
+    )
+    return refresh_token

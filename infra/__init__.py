@@ -1,0 +1,1 @@
+"""What runs the services: the development runner and the preparation of PostgreSQL."""

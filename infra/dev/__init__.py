@@ -1,0 +1,1 @@
+"""Development on one machine: embedded PostgreSQL and the process runner."""

@@ -1,0 +1,1 @@
+"""Databases, roles and privileges, prepared by the administrator before any migration."""

@@ -1,0 +1,1 @@
+"""What every resource of the core stands on: settings, database, access, middleware."""

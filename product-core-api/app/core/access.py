@@ -1,0 +1,108 @@
+"""Who may do what: the one table of roles and permissions, and the declarations made of it."""
+
+from typing import Any
+
+from fastapi import Depends
+
+from shared_lib.caller import Caller
+from shared_lib.tenancy import ANY_MODE, Access, AccessMode, Guard, Operation, Scope, call
+
+PLATFORM_ROLES = frozenset({"platform_admin", "support_agent"})
+
+# Write implies read; see `_expanded`. `support_access` is consent, which is the owner's alone.
+ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
+    "owner": frozenset(
+        {
+            "audit_events:read",
+            "org:write",
+            "popups:write",
+            "support_access:write",
+            "support_sessions:write",
+        }
+    ),
+    "admin": frozenset(
+        {"audit_events:read", "org:write", "popups:write", "support_sessions:write"}
+    ),
+    "standard": frozenset({"org:read", "popups:write"}),
+    "viewer": frozenset({"org:read", "popups:read"}),
+    "client": frozenset(),
+    "platform_admin": frozenset(
+        {"audit_events:read", "organizations:write", "support_sessions:write"}
+    ),
+    "support_agent": frozenset({"audit_events:read", "support_sessions:write"}),
+}
+
+
+def permissions_of(role: str | None) -> frozenset[str]:
+    """What `role` may do, reads that its writes imply included. Unknown roles may nothing."""
+    return _expanded(ROLE_PERMISSIONS.get(role or "", frozenset()))
+
+
+def require_permission(
+    resource: str,
+    verb: str,
+    *,
+    modes: frozenset[AccessMode] | None = None,
+    support: bool = True,
+    audited: bool = False,
+) -> Any:
+    """Declare that an operation on an organization's rows needs `resource:verb`.
+
+    `modes` beyond the default ones are for owners. `support=False` keeps support sessions out.
+    """
+    return _declared(
+        Scope.ORGANIZATION, f"{resource}:{verb}", modes=modes, support=support, audited=audited
+    )
+
+
+def require_platform_permission(resource: str, verb: str, *, own_transactions: bool = False) -> Any:
+    """Declare that an operation across organizations needs `resource:verb` of the platform's."""
+    transactions = "own" if own_transactions else "request"
+    return _declared(Scope.PLATFORM, f"{resource}:{verb}", transactions=transactions)
+
+
+def admission(operation: Operation, caller: Caller) -> str:
+    """The CALL that ends the opening batch; see the procedure `admit` in the migrations."""
+    token = caller.token
+    if token is None or operation.scope in (Scope.PUBLIC, Scope.SERVICE):
+        return ""
+    default = {AccessMode.ACTIVE} if operation.writes else {AccessMode.ACTIVE, AccessMode.READ_ONLY}
+    modes = operation.modes if token.role == "owner" else operation.modes & default
+    return call(
+        "public.admit",
+        operation.scope.value,
+        "client" if token.role == "client" else "worker",
+        operation.writes,
+        ",".join(sorted(modes)),
+        token.tenant_id,
+        token.sid,
+        token.iat,
+    )
+
+
+def _declared(scope: Scope, permission: str, **options: Any) -> Any:
+    platform = scope is Scope.PLATFORM
+    roles = frozenset(
+        role
+        for role in ROLE_PERMISSIONS
+        if (role in PLATFORM_ROLES) == platform and permission in permissions_of(role)
+    )
+    return Depends(Guard(Access(scope, permission=permission, roles=roles, **options)))
+
+
+def _expanded(permissions: frozenset[str]) -> frozenset[str]:
+    return permissions | {
+        permission.replace(":write", ":read")
+        for permission in permissions
+        if permission.endswith(":write")
+    }
+
+
+__all__ = [
+    "ANY_MODE",
+    "PLATFORM_ROLES",
+    "admission",
+    "permissions_of",
+    "require_permission",
+    "require_platform_permission",
+]

@@ -1,0 +1,135 @@
+"""The core as a client of the identity service: token exchange for support sessions (RFC 8693)."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+from urllib.parse import quote_plus
+from uuid import UUID
+
+import httpx
+import structlog
+from fastapi import Depends, Request
+
+from shared_lib.errors import ApiError, TokenRevoked
+from shared_lib.tokens import CORE_AUDIENCE, TokenData, TokenVerifier
+
+_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+_PERSON_ID = "urn:phase-zero:token-type:person-id"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a URN
+_TIMEOUT = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class MemberNotFound(ApiError):
+    """The person to act as is no active member of the organization."""
+
+    code = "member_not_found"
+    status = 422
+    title = "This person is no member of the organization"
+
+
+class IdentityUnavailable(ApiError):
+    """The identity service does not answer, or answers what it should not."""
+
+    code = "identity_unavailable"
+    status = 503
+    title = "Sign-in is not available at the moment"
+
+
+@dataclass(frozen=True)
+class ExchangedToken:
+    """A support token; `claims` were verified like those of any token that we accept."""
+
+    access_token: str
+    expires_in: int
+    claims: TokenData
+
+
+class Identity:
+    """The identity service's token endpoint."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        *,
+        client_id: str,
+        client_secret: str,
+        verifier: TokenVerifier,
+    ) -> None:
+        self._http = http
+        self._token_url = f"{url.rstrip('/')}/token"
+        # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+        credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
+        self._authorization = "Basic " + b64encode(credentials.encode()).decode()
+        self._verifier = verifier
+
+    async def exchange(
+        self,
+        *,
+        member_id: UUID,
+        tenant_id: UUID,
+        support_id: UUID,
+        support_mode: str,
+        lifetime: timedelta,
+        agent_token: str,
+    ) -> ExchangedToken:
+        """A token for `member_id` (the agent's own id for nobody in particular) in `tenant_id`.
+
+        Raises TokenRevoked for an agent who may no longer, MemberNotFound, IdentityUnavailable.
+        """
+        answer = await self._post(
+            {
+                "grant_type": _GRANT,
+                "subject_token": str(member_id),
+                "subject_token_type": _PERSON_ID,
+                "actor_token": agent_token,
+                "actor_token_type": _ACCESS_TOKEN,
+                "audience": CORE_AUDIENCE,
+                "tenant_id": str(tenant_id),
+                "support_id": str(support_id),
+                "support_mode": support_mode,
+                "lifetime": str(int(lifetime.total_seconds())),
+            }
+        )
+        claims = await self._verifier.verify(answer["access_token"])
+        if claims.tenant_id != tenant_id or claims.support is None:
+            raise IdentityUnavailable
+        if claims.support.id != support_id or claims.support.mode != support_mode:
+            raise IdentityUnavailable
+        return ExchangedToken(answer["access_token"], answer["expires_in"], claims)
+
+    async def _post(self, form: dict[str, str]) -> dict[str, Any]:
+        headers = {"authorization": self._authorization}
+        try:
+            response = await self._http.post(
+                self._token_url, data=form, headers=headers, timeout=_TIMEOUT
+            )
+            answer: dict[str, Any] = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise IdentityUnavailable from error
+        if response.status_code == httpx.codes.OK:
+            return answer
+        detail = answer.get("detail")
+        _log.warning("token_exchange_refused", error=answer.get("error"), detail=detail)
+        if detail == "invalid_actor_token":
+            raise TokenRevoked
+        if detail == "invalid_subject_token":
+            raise MemberNotFound
+        raise IdentityUnavailable
+
+
+async def _identity(request: Request) -> Identity:
+    identity: Identity = request.app.state.identity
+    return identity
+
+
+async def _presented_token(request: Request) -> str:
+    return request.headers["authorization"].partition(" ")[2].strip()
+
+
+IdentityService = Annotated[Identity, Depends(_identity)]
+# The caller's own token, as the middleware has verified it.
+PresentedToken = Annotated[str, Depends(_presented_token)]

@@ -1,0 +1,50 @@
+"""What the core is set by."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, SecretStr
+from typing_extensions import override
+
+from shared_lib.settings import IssuerUrl, ServiceSettings
+
+
+class CoreSettings(ServiceSettings):
+    """Settings of product-core-api; the prefix of its own variables is `CORE_`."""
+
+    service_prefix: ClassVar[str] = "CORE_"
+
+    app_database_url: SecretStr
+    """Where requests of organizations and people connect, as role `product_app`."""
+
+    platform_database_url: SecretStr
+    """Where requests of platform staff connect, as role `product_platform`."""
+
+    worker_database_url: SecretStr
+    """Where calls of the identity service are served, as role `product_worker`."""
+
+    jwks_url: IssuerUrl
+    """Where the core fetches the keys that tokens are verified with."""
+
+    identity_url: IssuerUrl
+    """How the core reaches the identity service; clients know it as `ISSUER`."""
+
+    client_id: str = "product-core-api"
+    """The name under which the core authenticates to the identity service."""
+
+    client_secret: SecretStr
+    """The secret that goes with `client_id`; 256 random bits as text."""
+
+    require_auth: bool = True
+    """`false` makes callers without a token standard members of the public organization."""
+
+    support_pool_size: Annotated[int, Field(ge=1)] = 3
+    """Connections per process for platform staff, and as many for the identity service."""
+
+    @override
+    def insecure(self) -> list[str]:
+        faults = super().insecure()
+        if not self.require_auth:
+            faults.append("require_auth must be true")
+        if len(self.client_secret.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits of base64url are 43
+            faults.append("client_secret must have at least 32 characters")
+        return faults

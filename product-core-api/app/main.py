@@ -1,0 +1,132 @@
+"""The application: what it is made of, what must hold before it starts, what it closes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import Depends, FastAPI
+
+from app.core.access import PLATFORM_ROLES, admission
+from app.core.identity import Identity
+from app.core.keys import StoredKeySet
+from app.core.models import DATABASE, metadata
+from app.core.settings import CoreSettings
+from app.modules.audit_events import router as audit_events
+from app.modules.audit_events.models import events
+from app.modules.me import router as me
+from app.modules.organizations import router as organizations
+from app.modules.popups import router as popups
+from app.modules.revocations import router as revocations
+from app.modules.support_sessions import router as support_sessions
+from shared_lib.health import health_router
+from shared_lib.jwks import JwksClient
+from shared_lib.logging import configure_logging
+from shared_lib.tenancy import (
+    Access,
+    Database,
+    Guard,
+    PublicPaths,
+    Runtime,
+    Scope,
+    ServiceApp,
+    check_database,
+    check_operations,
+    current_tenant_id,
+)
+from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
+from shared_lib.web import install_docs, install_middleware
+
+API = "/api/v1"
+
+
+def create_app(settings: CoreSettings) -> FastAPI:
+    """Build the application. It connects to nothing until it starts."""
+    configure_logging("product-core-api", settings.log_level)
+    databases = _databases(settings)
+    http = httpx.AsyncClient()
+    keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
+    verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    public_paths = PublicPaths()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        check_operations(app, public_paths)
+        pools = set(databases.values())
+        await check_database(
+            pools, metadata, DATABASE, require_patched=settings.require_patched_postgres
+        )
+        await keys.start()
+        try:
+            yield
+        finally:
+            await keys.aclose()
+            await http.aclose()
+            for pool in pools:
+                await pool.aclose()
+
+    app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
+    app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
+    app.state.identity = Identity(
+        http,
+        settings.identity_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        verifier=verifier,
+    )
+    _include_routers(app, databases[Scope.ORGANIZATION], keys)
+    public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
+    install_middleware(app, settings, verifier, public_paths, current_tenant_id)
+    return app
+
+
+def _databases(settings: CoreSettings) -> dict[Scope, Database]:
+    def connect(url: Any, size: int) -> Database:
+        return Database(
+            url.get_secret_value(),
+            pool_size=size,
+            pool_timeout=settings.database_pool_timeout,
+            application_name="product-core-api",
+        )
+
+    requests = connect(settings.app_database_url, settings.database_pool_size)
+    platform = connect(settings.platform_database_url, settings.support_pool_size)
+    worker = connect(settings.worker_database_url, settings.support_pool_size)
+    return {
+        Scope.PUBLIC: requests,
+        Scope.USER: requests,
+        Scope.ORGANIZATION: requests,
+        Scope.PLATFORM: platform,
+        Scope.SERVICE: worker,
+    }
+
+
+def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None:
+    async def check_keys() -> None:
+        if not keys.ready:
+            raise LookupError("no verification key is known")
+
+    public = Depends(Guard(Access(Scope.PUBLIC, transactions="none")))
+    checks = {"database": database.check, "keys": check_keys}
+    app.include_router(health_router(checks, dependencies=[public]))
+    app.include_router(revocations.router)
+    for router in (
+        me.router,
+        organizations.org_router,
+        support_sessions.org_router,
+        audit_events.org_router,
+        popups.router,
+        support_sessions.support_router,
+        organizations.support_router,
+        audit_events.support_router,
+        organizations.admin_router,
+    ):
+        app.include_router(router, prefix=API)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app.main:app`, built from the environment when a server asks for it."""
+    if name == "app":
+        application = globals()["app"] = create_app(CoreSettings())
+        return application
+    raise AttributeError(name)

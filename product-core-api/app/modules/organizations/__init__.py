@@ -1,0 +1,1 @@
+"""Organizations: their profile, and what the platform does with them."""

@@ -1,0 +1,1 @@
+"""Popups: the resource that every later one is modelled on."""

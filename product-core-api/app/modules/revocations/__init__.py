@@ -1,0 +1,1 @@
+"""Revocations: what ended in the identity service, as the core keeps it for admission."""

@@ -1,0 +1,181 @@
+"""The rules of support sessions: who may start one, what it may do, who may end it."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.core.identity import Identity
+from app.modules.organizations import service as organizations
+from app.modules.organizations.schemas import OrganizationRead, SupportAccess
+from app.modules.support_sessions import repository
+from app.modules.support_sessions.schemas import (
+    Impersonate,
+    Impersonation,
+    SupportAccessUpdate,
+    SupportMode,
+    SupportSessionRead,
+)
+from shared_lib.audit import AuditEvent
+from shared_lib.clock import utc_now
+from shared_lib.errors import ApiError
+from shared_lib.ids import uuid7
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx, Unit
+from shared_lib.tokens import TokenData
+from shared_lib.web import Listing, PageRequest
+
+
+class SupportSessionNotFound(ApiError):
+    """No live support session that the caller may end has this id."""
+
+    code = "support_session_not_found"
+    status = 404
+    title = "There is no such live support session"
+
+
+class SupportAccessOff(ApiError):
+    """The organization allows no support sessions."""
+
+    code = "support_access_off"
+    status = 403
+    title = "The organization allows no support sessions"
+
+
+class SupportModeNotAllowed(ApiError):
+    """The organization allows support sessions to read only."""
+
+    code = "support_mode_not_allowed"
+    status = 403
+    title = "The organization allows support sessions to read only"
+
+
+async def impersonate(
+    unit: Unit, identity: Identity, agent_token: str, tenant_id: UUID, wish: Impersonate
+) -> Impersonation:
+    """Start a support session and return its token.
+
+    `agent_token` is the caller's own. The support token is asked for between two transactions: without the row it opens nothing, and a row
+    without its token cannot exist. Raises OrganizationNotFound, SupportAccessOff,
+    SupportModeNotAllowed, and what the exchange raises (app.core.identity).
+    """
+    agent = _token(unit)
+    async with unit.transaction() as tx:
+        await _check_consent(tx, tenant_id, wish.mode)
+    session_id, started_at = uuid7(), utc_now()
+    lifetime = timedelta(minutes=wish.minutes)
+    token = await identity.exchange(
+        member_id=wish.member_id or agent.sub,
+        tenant_id=tenant_id,
+        support_id=session_id,
+        support_mode=wish.mode,
+        lifetime=lifetime,
+        agent_token=agent_token,
+    )
+    values = {
+        "tenant_id": tenant_id,
+        "id": session_id,
+        "agent_id": agent.sub,
+        "agent_sid": agent.sid,
+        "member_id": wish.member_id,
+        "role": token.claims.role,
+        "mode": wish.mode,
+        "reason": wish.reason,
+        "ticket": wish.ticket,
+        "started_at": started_at,
+        "expires_at": started_at + lifetime,
+    }
+    async with unit.transaction() as tx:
+        await _check_consent(tx, tenant_id, wish.mode)
+        await repository.insert_session(tx, values)
+        await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
+    return Impersonation(
+        session_id=session_id,
+        tenant_id=tenant_id,
+        mode=wish.mode,
+        expires_at=started_at + lifetime,
+        access_token=token.access_token,
+        token_type="Bearer",  # noqa: S106 - RFC 6750's name for a kind of token
+        expires_in=token.expires_in,
+    )
+
+
+async def list_live(tx: PlatformTx, page: PageRequest) -> Listing[SupportSessionRead]:
+    """Live sessions: an agent's own, a platform admin's view of all."""
+    return await repository.list_live(tx, page, _own_only(tx))
+
+
+async def end_as_platform(tx: PlatformTx, session_id: UUID) -> None:
+    """End a session: an agent their own, a platform admin any. Raises SupportSessionNotFound."""
+    agent = _token(tx)
+    ended = await repository.end_on_platform(tx, session_id, agent.sub, _own_only(tx))
+    if ended is None:
+        raise SupportSessionNotFound
+    await _record(tx, "support_sessions.end", ended.tenant_id, ended.id, ended.reason)
+
+
+async def list_of_tenant(tx: TenantTx, page: PageRequest) -> Listing[SupportSessionRead]:
+    """The organization's sessions, live or over, newest first."""
+    return await repository.list_of_tenant(tx, page)
+
+
+async def end_as_tenant(tx: TenantTx, session_id: UUID) -> None:
+    """End a session of the caller's organization. Raises SupportSessionNotFound."""
+    ended = await repository.end_of_tenant(tx, session_id, tx.caller.actor_id)
+    if ended is None:
+        raise SupportSessionNotFound
+    await _record(tx, "support_sessions.end", tx.tenant_id, ended.id, ended.reason)
+
+
+async def update_support_access(tx: TenantTx, consent: SupportAccessUpdate) -> OrganizationRead:
+    """Set what support sessions are allowed; live ones that no longer are end at once."""
+    organization = await organizations.set_support_access(tx, consent.support_access)
+    disallowed = {
+        SupportAccess.OFF: [SupportMode.READ_ONLY, SupportMode.READ_WRITE],
+        SupportAccess.READ_ONLY: [SupportMode.READ_WRITE],
+        SupportAccess.READ_WRITE: [],
+    }[consent.support_access]
+    for ended in await repository.end_with_modes(tx, disallowed, tx.caller.actor_id):
+        await _record(tx, "support_sessions.end", tx.tenant_id, ended.id, ended.reason)
+    return organization
+
+
+async def end_revoked(tx: ServiceTx, subject_id: UUID, until: datetime) -> None:
+    """End what a sign-in session, or a person, that ended had begun until then."""
+    ended_by = _token(tx).sub
+    for ended in await repository.end_of_revoked(tx, subject_id, until, ended_by):
+        await _record(tx, "support_sessions.end", ended.tenant_id, ended.id, ended.reason)
+
+
+async def _check_consent(tx: PlatformTx, tenant_id: UUID, mode: SupportMode) -> None:
+    organization = await organizations.get_organization(tx, tenant_id)
+    if organization.support_access == SupportAccess.OFF:
+        raise SupportAccessOff
+    if mode is SupportMode.READ_WRITE and organization.support_access != SupportAccess.READ_WRITE:
+        raise SupportModeNotAllowed
+
+
+async def _record(
+    tx: TenantTx | PlatformTx | ServiceTx,
+    action: str,
+    tenant_id: UUID,
+    session_id: UUID,
+    reason: str,
+) -> None:
+    event = AuditEvent(
+        action,
+        resource_id=str(session_id),
+        reason=reason,
+        support_session_id=session_id,
+    )
+    await tx.record(event, tenant_id=tenant_id)
+
+
+def _own_only(tx: PlatformTx) -> UUID | None:
+    """The agent whose sessions a list or an end is limited to; None for a platform admin."""
+    token = _token(tx)
+    return None if token.role == "platform_admin" else token.sub
+
+
+def _token(carrier: PlatformTx | ServiceTx | Unit) -> TokenData:
+    token = carrier.caller.token
+    if token is None:
+        raise LookupError("a guard let an anonymous caller through")
+    return token

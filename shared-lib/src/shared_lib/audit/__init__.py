@@ -1,0 +1,6 @@
+"""The audit trail: what an event says and how it is inserted."""
+
+from shared_lib.audit._events import PLATFORM, AuditEvent, Outcome
+from shared_lib.audit._table import EventInsert, audit_events_table
+
+__all__ = ["PLATFORM", "AuditEvent", "EventInsert", "Outcome", "audit_events_table"]

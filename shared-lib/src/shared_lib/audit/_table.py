@@ -1,0 +1,103 @@
+"""The table of events, inserted once and never updated, and the statement that inserts."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared_lib.audit._events import AuditEvent
+from shared_lib.caller import Caller
+from shared_lib.clock import utc_now
+from shared_lib.ids import uuid7
+from shared_lib.tables import Grant, Statement, tenant_table
+
+
+def audit_events_table(metadata: MetaData) -> Table:
+    """Declare `audit_events`.
+
+    No foreign key to organizations: the trail outlives them. Events are read by the organization
+    (`app`) and by the platform, whose own carry the tenant id `PLATFORM`.
+    """
+    return Table(
+        "audit_events",
+        metadata,
+        Column("tenant_id", Uuid, primary_key=True),
+        Column("id", Uuid, primary_key=True),
+        Column("occurred_at", DateTime(timezone=True), nullable=False),
+        Column("actor_id", Uuid),
+        Column("actor_role", Text),
+        Column("subject_id", Uuid),
+        Column("support_session_id", Uuid),
+        Column("action", Text, nullable=False),
+        Column("resource", Text, nullable=False),
+        Column("resource_id", Text),
+        Column("outcome", Text, nullable=False),
+        Column("code", Text),
+        Column("reason", Text),
+        Column("client_ip", Text, nullable=False),
+        Column("user_agent", Text, nullable=False),
+        Column("request_id", Text, nullable=False),
+        Column("changes", JSONB),
+        CheckConstraint("outcome IN ('succeeded', 'refused', 'failed')", name="outcome"),
+        Index("ix_audit_events_newest", "tenant_id", "occurred_at", "id"),
+        Index("ix_audit_events_actor", "tenant_id", "actor_id", "occurred_at"),
+        info=tenant_table(
+            Grant("app", select=True, insert=True),
+            Grant("platform", select=True, insert=True),
+            Grant("worker", select=True, insert=True),
+            every_row=("platform", "worker"),
+        ),
+    )
+
+
+class EventInsert:
+    """Inserts events. `support_sessions` is where the reason of a session stands."""
+
+    def __init__(self, events: Table, support_sessions: Table) -> None:
+        reason = (
+            select(support_sessions.c.reason)
+            .where(support_sessions.c.tenant_id == bindparam("tenant_id", type_=Uuid))
+            .where(support_sessions.c.id == bindparam("support_session_id", type_=Uuid))
+            .scalar_subquery()
+        )
+        values = {column.name: bindparam(column.name, type_=column.type) for column in events.c}
+        values["reason"] = func.coalesce(values["reason"], reason)
+        self.statement: Statement[Any] = Statement(events.insert().values(values))
+
+    def arguments(self, event: AuditEvent, caller: Caller, tenant_id: UUID) -> list[Any]:
+        """The arguments for `statement.sql`: `event`, done by `caller` in `tenant_id`."""
+        token = caller.token
+        return self.statement.arguments(
+            {
+                "tenant_id": tenant_id,
+                "id": uuid7(),
+                "occurred_at": utc_now(),
+                "actor_id": caller.actor_id,
+                "actor_role": (token.act.role if token.act else token.role) if token else None,
+                "subject_id": token.sub if token else None,
+                "support_session_id": event.support_session_id or caller.support_session_id,
+                "action": event.action,
+                "resource": event.resource,
+                "resource_id": event.resource_id,
+                "outcome": event.outcome,
+                "code": event.code,
+                "reason": event.reason,
+                "client_ip": caller.client_ip,
+                "user_agent": caller.user_agent,
+                "request_id": caller.request_id,
+                "changes": event.changes,
+            }
+        )

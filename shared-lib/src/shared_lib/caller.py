@@ -1,0 +1,39 @@
+"""Who is calling, and from where: what transactions, logs and the audit trail need to know."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from starlette.requests import HTTPConnection
+
+from shared_lib.tokens import TokenData
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The principal of one request. `token` is None for an anonymous caller."""
+
+    token: TokenData | None
+    request_id: str
+    client_ip: str = ""
+    user_agent: str = ""
+
+    @property
+    def actor_id(self) -> UUID | None:
+        """The person or service account that really acts."""
+        return self.token.actor_id if self.token else None
+
+    @property
+    def support_session_id(self) -> UUID | None:
+        """The support session that the caller acts in."""
+        return self.token.support.id if self.token and self.token.support else None
+
+
+def caller_of(request: HTTPConnection) -> Caller:
+    """The caller that the middleware found. The user agent is cut to 256 characters."""
+    state = request.scope["state"]
+    return Caller(
+        token=state["token"],
+        request_id=state["request_id"],
+        client_ip=state["client_ip"],
+        user_agent=request.headers.get("user-agent", "")[:256],
+    )

@@ -1,0 +1,29 @@
+"""`phasezero`: the operator's program. It works over HTTP, SQL and files; it imports no service.
+
+A module per group of commands, each with its typer application, put together here.
+"""
+
+import typer
+
+from shared_lib.cli import _keys
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="phasezero",
+    help="Operate a running Phase Zero.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(_keys.app, name="keys")
+
+
+@app.callback()
+def _root() -> None:
+    """Operate a running Phase Zero."""
+
+
+def main() -> None:
+    """Run the program with the arguments of the process."""
+    app()

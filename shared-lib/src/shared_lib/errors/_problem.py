@@ -1,0 +1,51 @@
+"""Problem documents (RFC 9457) as answers, and the request's id that they carry."""
+
+import os
+from collections.abc import MutableMapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from shared_lib.errors._api_error import ApiError, FieldError
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_TYPE = "urn:phase-zero:error:"
+
+
+def problem_body(
+    *, code: str, status: int, title: str, request_id: str, errors: tuple[FieldError, ...] = ()
+) -> bytes:
+    """A Problem as JSON; `errors` is left out when there are none."""
+    body: dict[str, Any] = {
+        "type": PROBLEM_TYPE + code,
+        "title": title,
+        "status": status,
+        "detail": code,
+        "request_id": request_id,
+    }
+    if errors:
+        body["errors"] = errors
+    return msgspec.json.encode(body)
+
+
+def problem_response(error: ApiError, request_id: str) -> Response:
+    """The answer to a coded error, with the headers that the error asks for."""
+    body = problem_body(
+        code=error.code,
+        status=error.status,
+        title=error.message,
+        request_id=request_id,
+        errors=error.errors,
+    )
+    return Response(body, error.status, headers=error.headers, media_type=PROBLEM_JSON)
+
+
+def request_id_of(scope: MutableMapping[str, Any]) -> str:
+    """The request's id, a UUID as text; made now where no middleware has made one before."""
+    state: dict[str, Any] = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = str(UUID(bytes=os.urandom(16), version=4))
+    request_id: str = state["request_id"]
+    return request_id

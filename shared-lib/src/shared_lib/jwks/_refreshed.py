@@ -1,0 +1,172 @@
+"""A set of verification keys that is read again and again: when, by whom, and what if it fails."""
+
+import asyncio
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from shared_lib.errors import KeysUnavailable
+from shared_lib.tokens import VerificationKey
+
+__all__ = ["FetchedKeys", "RefreshedKeys", "Refreshing"]
+
+_MAX_UNKNOWN = 1024
+_BEFORE_EXPIRY = 0.75  # of the lifetime: a failed refresh is tried again before the keys are old
+_JITTER = 0.1  # of the waiting time, so that replicas do not ask in step
+_FIRST_RETRY = 0.5  # seconds; doubles with each failure up to the cool-down
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshing:
+    """The pace of refreshing, in seconds."""
+
+    cool_down: float = 10.0  # at most one refetch for unknown kids in this time, for everybody
+    unknown_ttl: float = 60.0  # a kid that a fresh set does not have is not asked for again
+    timeout: float = 3.0  # of one whole fetch
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedKeys:
+    """One answer of the source: its keys, and for how many seconds they count as fresh."""
+
+    keys: Mapping[str, VerificationKey]
+    lifetime: float
+
+
+class RefreshedKeys:
+    """A KeySource over a source that can be slow, wrong or away. One per process and source.
+
+    The set is refreshed in the background before it is old; a refresh that fails leaves it as it
+    is. An unknown kid makes the set be fetched again, at most once per cool-down and once for all
+    who wait; a kid that the fresh set lacks is remembered as unknown for a while. While the last
+    fetch has failed an unknown kid is KeysUnavailable: nobody may sign out for that.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[FetchedKeys]],
+        *,
+        refreshing: Refreshing,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._refreshing = refreshing
+        self._clock = clock
+        self._keys: Mapping[str, VerificationKey] = {}
+        self._lifetime = 0.0
+        self._fetched_at: float | None = None  # of the last fetch that succeeded
+        self._tried_at: float | None = None  # of the last fetch
+        self._answered = False  # whether the last fetch succeeded
+        self._failures = 0  # in a row
+        self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._fetching: asyncio.Task[None] | None = None
+        self._background: asyncio.Task[None] | None = None
+
+    @property
+    def keys(self) -> Mapping[str, VerificationKey]:
+        """The keys as they are known now, by kid."""
+        return self._keys
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the source last answered; None when it never has."""
+        return None if self._fetched_at is None else self._clock() - self._fetched_at
+
+    def start_from(self, keys: Mapping[str, VerificationKey]) -> None:
+        """Begin with keys that an earlier process knew, until the source has answered."""
+        if self._fetched_at is None:
+            self._keys = keys
+
+    def start(self) -> None:
+        """Refresh in the background from now on, beginning at once."""
+        if self._background is None:
+            self._background = asyncio.create_task(self._refresh_forever())
+
+    async def aclose(self) -> None:
+        """Stop refreshing. What is known stays known."""
+        tasks = [task for task in (self._background, self._fetching) if task is not None]
+        self._background = self._fetching = None
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def key(self, kid: str) -> VerificationKey | None:
+        """See KeySource. Awaits nothing for a key that is known."""
+        key = self._keys.get(kid)
+        if key is not None:
+            return key
+        if self._is_known_to_be_unknown(kid):
+            return None
+        fresh = not self._is_cooling_down()
+        if fresh or self._fetching is not None:
+            await self.refresh()
+        key = self._keys.get(kid)
+        if key is not None:
+            return key
+        if not self._answered:
+            raise KeysUnavailable
+        if fresh:
+            self._remember_unknown(kid)
+        return None
+
+    async def refresh(self) -> bool:
+        """Fetch now, or wait for the fetch that is under way; whether the source answered."""
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch_once())
+        # A caller that goes away does not take the answer from the others.
+        await asyncio.shield(self._fetching)
+        return self._answered
+
+    async def _fetch_once(self) -> None:
+        self._tried_at = self._clock()
+        try:
+            async with asyncio.timeout(self._refreshing.timeout):
+                fetched = await self._fetch()
+        except Exception as error:  # noqa: BLE001  whatever it was, the old keys are better
+            self._answered = False
+            self._failures += 1
+            logger.warning("keys_not_refreshed", error=repr(error), known=len(self._keys))
+        else:
+            self._answered = True
+            self._failures = 0
+            self._fetched_at = self._clock()
+            self._keys = fetched.keys
+            self._lifetime = fetched.lifetime
+        finally:
+            self._fetching = None
+
+    async def _refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause() * random.uniform(1 - _JITTER, 1))  # noqa: S311
+            await self.refresh()
+
+    def _pause(self) -> float:
+        """Seconds until the next refresh in the background."""
+        if self._failures:
+            return min(
+                _FIRST_RETRY * 2.0 ** min(self._failures - 1, 16), self._refreshing.cool_down
+            )
+        return self._lifetime * _BEFORE_EXPIRY  # nothing before the first fetch
+
+    def _is_cooling_down(self) -> bool:
+        if self._tried_at is None:
+            return False
+        return self._clock() < self._tried_at + self._refreshing.cool_down
+
+    def _is_known_to_be_unknown(self, kid: str) -> bool:
+        until = self._unknown.get(kid)
+        return until is not None and self._clock() < until
+
+    def _remember_unknown(self, kid: str) -> None:
+        self._unknown[kid] = self._clock() + self._refreshing.unknown_ttl
+        self._unknown.move_to_end(kid)
+        if len(self._unknown) > _MAX_UNKNOWN:
+            self._unknown.popitem(last=False)

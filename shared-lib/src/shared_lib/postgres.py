@@ -1,0 +1,30 @@
+"""The class of our PostgreSQL connections, and what makes one unfit to be leased again."""
+
+from typing import Any
+
+import asyncpg
+
+
+class TenantConnection(asyncpg.Connection):
+    """An asyncpg connection that never calls `set_config`.
+
+    asyncpg switches JIT off around its type introspection with `set_config`, which requests may
+    not execute; a server without JIT needs no such call.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._server_caps = self._server_caps._replace(jit=False)
+
+
+def is_fit(connection: asyncpg.Connection) -> bool:
+    """Whether `connection` is open and carries no transaction. No round trip.
+
+    A refused opening batch leaves the server inside an aborted transaction that SQLAlchemy's
+    adapter knows nothing of: leased again, it would fail for every tenant.
+    """
+    return (
+        not connection.is_closed()
+        and not connection.is_in_transaction()
+        and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
+    )

@@ -1,0 +1,264 @@
+"""Settings of a service: read from the environment once, checked, and never changed."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from typing_extensions import override
+
+Network = IPv4Network | IPv6Network
+Environment = Literal["development", "staging", "production"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_URL = TypeAdapter(AnyHttpUrl)
+
+
+class SettingsError(ValueError):
+    """The settings are not usable. The message names variables and never repeats a value."""
+
+
+def _separate(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+    return value
+
+
+def _parse_url(value: str) -> AnyHttpUrl:
+    try:
+        return _URL.validate_python(value)
+    except ValidationError:
+        # pydantic's own text repeats the value
+        raise ValueError("must be an http or https URL") from None
+
+
+def _exact_url(value: str) -> str:
+    """`value` as it is: a URL type adds a slash at the end, which makes another issuer of it."""
+    url = _parse_url(value)
+    if url.query is not None or url.fragment is not None or value != value.strip():
+        raise ValueError("must be a URL without query and fragment (RFC 8414 2)")
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if origin == "*":
+            raise ValueError("must name each origin: `*` would let every page use a session")
+        url = _parse_url(origin)
+        if str(url) != f"{origin}/" or url.username or url.password:
+            raise ValueError(
+                "must be as browsers send them: scheme, host, port, no slash at the end"
+            )
+    return value
+
+
+def _networks(value: object) -> object:
+    parts = _separate(value)
+    if not isinstance(parts, tuple):
+        return parts
+    try:
+        return tuple(ip_network(part) if isinstance(part, str) else part for part in parts)
+    except ValueError:
+        raise ValueError("must be networks such as 10.0.0.0/8") from None
+
+
+IssuerUrl = Annotated[str, AfterValidator(_exact_url)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_separate), AfterValidator(_origins)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """Reads `<PREFIX><NAME>`, then plain `<NAME>`; an empty variable counts as none."""
+
+    @override
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        for variable in _variables(cast("type[ServiceSettings]", self.settings_cls), field_name):
+            value = os.environ.get(variable)
+            if value:
+                return value, field_name, False
+        return None, field_name, False
+
+    @override
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        read = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
+        return {name: value for name, value in read.items() if value is not None}
+
+
+class ServiceSettings(BaseSettings):
+    """What both services are set by; each service's own class adds to it.
+
+    A field is given to the constructor by name, or read from the environment variable
+    `<service_prefix><NAME>`, or from plain `<NAME>`; the first that is there wins and an empty
+    variable is none. A variable with the service's prefix that is no field is refused, so that a
+    misspelt one cannot leave a default in force. SettingsError says what is wrong.
+
+    Every field has a docstring: the reference page is made of them.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+    service_prefix: ClassVar[str]
+
+    environment: Environment = "production"
+    """Where the service runs. `development` alone permits insecure values."""
+
+    issuer: IssuerUrl
+    """The `iss` of access tokens, byte for byte; what clients call the identity service."""
+
+    allowed_origins: Origins = ()
+    """Origins, separated by commas, whose pages may call the service (CORS). Never `*`."""
+
+    trusted_proxies: Networks = ()
+    """Networks, separated by commas, whose `X-Forwarded-For` is believed."""
+
+    log_level: LogLevel = "info"
+    """The lowest level that is logged. Each request is one line at `info`."""
+
+    body_limit_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    """The longest request body that is taken, in bytes."""
+
+    database_pool_size: Annotated[int, Field(ge=1)] = 10
+    """Connections to the database per process and pool; so many transactions run at a time."""
+
+    database_pool_timeout: Annotated[float, Field(gt=0)] = 10.0
+    """Seconds that a request waits for a connection before it is answered with 503."""
+
+    require_patched_postgres: bool = False
+    """Refuse to start on a PostgreSQL minor version with a known leak (CVE-2026-120154)."""
+
+    def __init__(self, **values: Any) -> None:
+        refuse_unknown_variables(type(self), os.environ)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            # Not chained: pydantic's own error carries the values.
+            raise SettingsError(_explain(type(self), error)) from None
+
+    @classmethod
+    @override
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if not getattr(cls, "service_prefix", "").endswith("_"):
+            raise TypeError(f"{cls.__name__}.service_prefix must end in an underscore")
+        undocumented = [name for name, field in cls.model_fields.items() if not field.description]
+        if undocumented:
+            raise TypeError(f"{cls.__name__} has fields without docstring: {undocumented}")
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
+    def insecure(self) -> list[str]:
+        """What is set too weakly for anything but development: sentences that start with the
+        field's name and never say its value. A service adds to its parent's list.
+        """
+        if self.issuer.startswith("https://"):
+            return []
+        return ["issuer must be https (RFC 8414 2)"]
+
+    @model_validator(mode="after")
+    def _refuse_insecure(self) -> Self:
+        faults = self.insecure() if self.environment != "development" else []
+        if faults:
+            raise ValueError("; ".join(_name_variables(type(self), fault) for fault in faults))
+        return self
+
+
+def _variables(settings: type[ServiceSettings], field: str) -> tuple[str, str]:
+    return (f"{settings.service_prefix}{field}".upper(), field.upper())
+
+
+def refuse_unknown_variables(
+    settings: type[ServiceSettings], environment: Mapping[str, str]
+) -> None:
+    """Raise SettingsError naming the variables that carry the service's prefix and set nothing."""
+    prefix = settings.service_prefix.upper()
+    known = {name for field in settings.model_fields for name in _variables(settings, field)}
+    unknown = [name for name in environment if name.startswith(prefix) and name not in known]
+    if unknown:
+        raise SettingsError(f"no such setting: {', '.join(sorted(unknown))}")
+
+
+def _explain(settings: type[ServiceSettings], error: ValidationError) -> str:
+    lines = [f"{settings.__name__} cannot be used:"]
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        message = fault["msg"].removeprefix("Value error, ")
+        where = f"{fault['loc'][0]} : " if fault["loc"] else ""
+        lines.append(_name_variables(settings, f"{where}{message}"))
+    return "\n".join(lines)
+
+
+def _name_variables(settings: type[ServiceSettings], sentence: str) -> str:
+    """`sentence` with the field's name that it starts with replaced by the variables' names."""
+    field, _, rest = sentence.partition(" ")
+    if field not in settings.model_fields:
+        return sentence
+    return f"{' or '.join(_variables(settings, field))} {rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the reference page: `default` is None for a required setting and for a secret."""
+
+    variable: str
+    plain_variable: str
+    type: str
+    default: str | None
+    description: str
+
+
+def list_settings(settings: type[ServiceSettings]) -> Iterator[Setting]:
+    """Every setting of a service, in the order of its class."""
+    for name, field in settings.model_fields.items():
+        variable, plain = _variables(settings, name)
+        type_name = _type_name(field.annotation)
+        shown = None if field.is_required() or type_name == "secret" else _shown(field.default)
+        yield Setting(variable, plain, type_name, shown, field.description or "")
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(str(part) for part in default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def _type_name(annotation: Any) -> str:
+    parts = [part for part in get_args(annotation) if part is not NoneType]
+    if annotation is SecretStr or SecretStr in parts:
+        return "secret"
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, parts))
+    if get_origin(annotation) is tuple:
+        return "list"
+    return " | ".join(part.__name__ for part in parts) or annotation.__name__

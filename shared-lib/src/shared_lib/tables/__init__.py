@@ -1,0 +1,42 @@
+"""Table declarations, and what is generated from and checked against them."""
+
+from shared_lib.tables._catalogue import (
+    ServerState,
+    catalogue_faults,
+    role_faults,
+    server_state,
+)
+from shared_lib.tables._declaration import (
+    Grant,
+    Isolation,
+    Kind,
+    Policy,
+    Predicate,
+    declared_tables,
+    global_table,
+    isolation_of,
+    tenant_table,
+    user_table,
+)
+from shared_lib.tables._generator import role_name, security_statements
+from shared_lib.tables._statement import Statement
+
+__all__ = [
+    "Grant",
+    "Isolation",
+    "Kind",
+    "Policy",
+    "Predicate",
+    "ServerState",
+    "Statement",
+    "catalogue_faults",
+    "declared_tables",
+    "global_table",
+    "isolation_of",
+    "role_faults",
+    "role_name",
+    "security_statements",
+    "server_state",
+    "tenant_table",
+    "user_table",
+]

@@ -1,0 +1,186 @@
+"""Compares a live database with the declarations: the gate that a service passes to start."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy import MetaData
+
+from shared_lib.tables._declaration import (
+    Isolation,
+    Kind,
+    Policy,
+    Predicate,
+    declared_tables,
+)
+from shared_lib.tables._generator import policy_name, role_name
+
+# Alembic's own table holds one revision name and is granted to nobody.
+_UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
+
+# How PostgreSQL writes each predicate back, the same from 15 to 18.
+_DEPARSED = {
+    Predicate.TENANT: "(tenant_id = ( SELECT (current_setting('app.current_tenant'::text, true))"
+    "::uuid AS current_setting))",
+    Predicate.PERSON: "(person_id = ( SELECT (current_setting('app.current_person'::text, true))"
+    "::uuid AS current_setting))",
+    Predicate.SUPPORT_SESSION: "(id = ( SELECT (current_setting('app.support_session'::text, true))"
+    "::uuid AS current_setting))",
+    Predicate.EVERY_ROW: "true",
+}
+
+_TABLES = """
+SELECT c.relname, c.relkind::text AS relkind, c.relrowsecurity, c.relforcerowsecurity
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+_POLICIES = """
+SELECT tablename, policyname, permissive, roles::text AS roles, cmd, qual, with_check
+FROM pg_policies WHERE schemaname = 'public'
+"""
+_GRANTS = """
+SELECT c.relname, pg_get_userbyid(a.grantee) AS grantee, a.privilege_type, NULL AS column_name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
+UNION ALL
+SELECT c.relname, pg_get_userbyid(a.grantee), a.privilege_type, t.attname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
+"""
+_ROLE = """
+SELECT current_user AS name, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
+  (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owned,
+  (SELECT count(*) FROM pg_auth_members WHERE member = r.oid) AS memberships
+FROM pg_roles r WHERE r.rolname = current_user
+"""
+_SERVER = """
+SELECT current_setting('server_version_num')::int AS version,
+  has_function_privilege('pg_catalog.set_config(text,text,boolean)', 'EXECUTE') AS set_config
+"""
+# The first minor of each major without CVE-2026-120154 (ON CONFLICT reads hidden rows).
+_PATCHED_MINOR = {15: 20, 16: 16, 17: 12, 18: 7}
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """`patched`: no known way around row level security. `set_config`: the role may call it."""
+
+    version: str
+    patched: bool
+    set_config: bool
+
+
+async def catalogue_faults(
+    connection: asyncpg.Connection, metadata: MetaData, database: str
+) -> list[str]:
+    """Every way in which the tables differ from their declarations; empty when they do not.
+
+    `database` is the prefix of the roles' names. Needs no privilege beyond CONNECT.
+    """
+    declared = declared_tables(metadata)
+    faults: list[str] = []
+    found = {row["relname"]: row for row in await connection.fetch(_TABLES)}
+    for name in sorted(found.keys() - declared.keys() - _UNDECLARED_ON_PURPOSE):
+        faults.append(f"table {name} is not declared")
+    faults += [f"table {name} is missing" for name in sorted(declared.keys() - found.keys())]
+    for name, isolation in declared.items():
+        row = found.get(name)
+        guarded = isolation.kind is not Kind.GLOBAL
+        if row and guarded and not row["relrowsecurity"]:
+            faults.append(f"table {name}: row level security is not enabled")
+        if row and guarded and not row["relforcerowsecurity"]:
+            faults.append(f"table {name}: row level security is not forced")
+    expected_policies = dict(_expected_policies(declared, database))
+    faults += _differences("policy", expected_policies, await _live_policies(connection))
+    expected_grants = dict.fromkeys(_expected_grants(declared, database), "granted")
+    faults += _differences("grant", expected_grants, await _live_grants(connection))
+    return faults
+
+
+async def role_faults(connection: asyncpg.Connection) -> list[str]:
+    """What makes the connected role unfit to serve requests; empty when nothing does."""
+    role = await connection.fetchrow(_ROLE)
+    name = role["name"]
+    return [
+        f"role {name} {fault}"
+        for fault, present in (
+            ("is a superuser", role["rolsuper"]),
+            ("has BYPASSRLS", role["rolbypassrls"]),
+            ("has CREATEROLE", role["rolcreaterole"]),
+            ("has CREATEDB", role["rolcreatedb"]),
+            (f"owns {role['owned']} relations", role["owned"]),
+            (f"is a member of {role['memberships']} roles", role["memberships"]),
+        )
+        if present
+    ]
+
+
+async def server_state(connection: asyncpg.Connection) -> ServerState:
+    """Version and hardening of the server, for the warnings at start and for health."""
+    row = await connection.fetchrow(_SERVER)
+    major, minor = divmod(row["version"], 10000)
+    return ServerState(
+        version=f"{major}.{minor}",
+        patched=minor >= _PATCHED_MINOR.get(major, 0),
+        set_config=row["set_config"],
+    )
+
+
+def _expected_policies(
+    declared: dict[str, Isolation], database: str
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for table, isolation in declared.items():
+        for policy in isolation.policies:
+            yield f"{table}.{policy_name(table, policy)}", _policy_shape(policy, database)
+
+
+def _policy_shape(policy: Policy, database: str) -> tuple[str, ...]:
+    predicate = _DEPARSED[policy.predicate]
+    using = "" if policy.command == "INSERT" else predicate
+    check = predicate if policy.command in ("ALL", "INSERT") else ""
+    role = "{" + role_name(database, policy.role) + "}"
+    return ("PERMISSIVE", role, policy.command, using, check)
+
+
+async def _live_policies(connection: asyncpg.Connection) -> dict[str, tuple[str, ...]]:
+    return {
+        f"{row['tablename']}.{row['policyname']}": (
+            row["permissive"],
+            row["roles"],
+            row["cmd"],
+            row["qual"] or "",
+            row["with_check"] or "",
+        )
+        for row in await connection.fetch(_POLICIES)
+    }
+
+
+def _expected_grants(declared: dict[str, Isolation], database: str) -> Iterator[str]:
+    for table, isolation in declared.items():
+        for grant in isolation.grants:
+            prefix = f"{table} to {role_name(database, grant.role)}:"
+            for privilege in ("SELECT", "INSERT", "DELETE"):
+                if getattr(grant, privilege.lower()):
+                    yield f"{prefix} {privilege}"
+            yield from (f"{prefix} UPDATE ({column})" for column in grant.update)
+
+
+async def _live_grants(connection: asyncpg.Connection) -> dict[str, str]:
+    return {
+        f"{row['relname']} to {row['grantee']}: {row['privilege_type']}"
+        + (f" ({row['column_name']})" if row["column_name"] else ""): "granted"
+        for row in await connection.fetch(_GRANTS)
+        if row["relname"] not in _UNDECLARED_ON_PURPOSE
+    }
+
+
+def _differences(what: str, expected: dict[str, object], live: dict[str, object]) -> list[str]:
+    faults = [f"{what} {name} is missing" for name in sorted(expected.keys() - live.keys())]
+    faults += [f"{what} {name} is not declared" for name in sorted(live.keys() - expected.keys())]
+    faults += [
+        f"{what} {name} is {live[name]} where {expected[name]} is declared"
+        for name in sorted(expected.keys() & live.keys())
+        if expected[name] != live[name]
+    ]
+    return faults

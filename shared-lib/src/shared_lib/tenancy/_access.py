@@ -1,0 +1,52 @@
+"""What an operation declares about who may call it and what its transaction may do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class Scope(StrEnum):
+    """Which rows the transaction of an operation can see."""
+
+    PUBLIC = "public"
+    USER = "user"
+    ORGANIZATION = "organization"
+    PLATFORM = "platform"
+    SERVICE = "service"
+
+
+class AccessMode(StrEnum):
+    """What the people of an organization may do now."""
+
+    ACTIVE = "active"
+    READ_ONLY = "read_only"
+    BLOCKED = "blocked"
+
+
+READ_MODES = frozenset({AccessMode.ACTIVE, AccessMode.READ_ONLY})
+WRITE_MODES = frozenset({AccessMode.ACTIVE})
+ANY_MODE = frozenset(AccessMode)
+
+Transactional = Literal["request", "own", "none"]
+
+
+@dataclass(frozen=True)
+class Access:
+    """One declaration of access; the guard enforces it, admission enforces it again.
+
+    `roles`: who passes; None is every principal of the scope. `writes` and `modes`: None follows
+    the HTTP method (GET and HEAD read in active and read_only organizations, others write in
+    active ones). `support`: whether a token with `act` may pass. `audited`: each call is recorded
+    even when nobody from the platform is involved. `transactions`: `request` is one for the whole
+    call; `own` lets the handler open several, for operations that must call another service with
+    none open; `none` never touches the database.
+    """
+
+    scope: Scope
+    permission: str | None = None
+    roles: frozenset[str] | None = None
+    writes: bool | None = None
+    modes: frozenset[AccessMode] | None = None
+    support: bool = True
+    audited: bool = False
+    transactions: Transactional = "request"

@@ -1,0 +1,138 @@
+"""The pooled connections of one PostgreSQL role."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+from sqlalchemy import PoolProxiedConnection, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.engine import Connection
+
+from shared_lib.errors import DatabaseUnavailable
+from shared_lib.postgres import TenantConnection, is_fit
+
+_ROLLBACK_TIMEOUT = 5.0
+
+
+class Lease:
+    """One connection, for one transaction at a time, until it is released."""
+
+    __slots__ = ("_database", "_fairy", "connection")
+
+    def __init__(self, database: "Database", fairy: PoolProxiedConnection) -> None:
+        self._database = database
+        self._fairy = fairy
+        self.connection: asyncpg.Connection = fairy.driver_connection
+
+    async def roll_back(self) -> None:
+        """End whatever transaction is open; a connection that cannot is thrown away.
+
+        Swallows what goes wrong: it runs while another error, or a cancellation, is on its way.
+        """
+        if self.connection.is_closed() or not self.connection.is_in_transaction():
+            return
+        try:
+            await self.connection.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT)
+        except BaseException as error:
+            self.connection.terminate()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    def release(self) -> None:
+        """Give the connection back, or throw it away if it is not fit. No I/O."""
+        adapter: Any = self._fairy.dbapi_connection
+        if adapter is not None:
+            adapter.autocommit = False
+        try:
+            if not is_fit(self.connection):
+                self._fairy.invalidate()
+            self._fairy.close()
+        finally:
+            self._database.turn_over()
+
+    def sqlalchemy_connection(self) -> AsyncConnection:
+        """The same connection for SQLAlchemy, which must neither begin nor end its transaction.
+
+        To its adapter an autocommit connection has no transaction to begin, commit or roll back.
+        """
+        adapter: Any = self._fairy.dbapi_connection
+        adapter.autocommit = True
+        engine = self._database.engine
+        return AsyncConnection(engine, Connection(engine.sync_engine, connection=self._fairy))
+
+
+class Database:
+    """A pool of connections of one role, leased in the order of asking.
+
+    `pool_size` connections at most; who waits longer than `pool_timeout` seconds gets
+    DatabaseUnavailable. The semaphore in front of the pool keeps waiters out of the pool's own
+    queue, which is slower and not first come, first served.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        pool_timeout: float,
+        application_name: str,
+    ) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,
+            connect_args={
+                "connection_class": TenantConnection,
+                # Statements would be prepared anew every 300 s otherwise.
+                "max_cached_statement_lifetime": 0,
+                "command_timeout": 30,
+                "timeout": 5,
+                "server_settings": {"application_name": application_name},
+            },
+        )
+        self._timeout = pool_timeout
+        self._turns = asyncio.Semaphore(pool_size)
+        event.listen(self.engine.sync_engine, "checkout", _refuse_unfit)
+
+    async def lease(self) -> Lease:
+        """A connection, without a transaction. Raises DatabaseUnavailable."""
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._turns.acquire()
+            except TimeoutError as error:
+                raise DatabaseUnavailable from error
+        else:
+            await self._turns.acquire()
+        try:
+            return Lease(self, await self.engine.raw_connection())
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def check(self) -> None:
+        """Raise unless a connection can be had and answers: a readiness check."""
+        lease = await self.lease()
+        try:
+            await lease.connection.execute("SELECT 1")
+        finally:
+            lease.release()
+
+    def turn_over(self) -> None:
+        """Called by a lease that ended."""
+        self._turns.release()
+
+    async def aclose(self) -> None:
+        """Close every idle connection. Leases end by themselves."""
+        with suppress(Exception):
+            await self.engine.dispose()
+
+
+def _refuse_unfit(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
+    """Make the pool replace a connection that died or was left in a transaction."""
+    if not is_fit(dbapi_connection.driver_connection):
+        raise DisconnectionError

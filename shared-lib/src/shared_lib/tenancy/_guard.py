@@ -1,0 +1,60 @@
+"""Refuses a caller from the token alone, before a connection is taken."""
+
+from collections.abc import Iterable
+
+from fastapi import Request
+
+from shared_lib.errors import MissingPermission, MissingToken, TenantRequired
+from shared_lib.tenancy._access import Access, Scope
+from shared_lib.tokens import TokenData
+
+
+class Guard:
+    """The declaration of access of an operation, used as a dependency wherever it stands.
+
+    Calling it returns the verified token, or None on a public operation. Raises MissingToken,
+    TenantRequired or MissingPermission.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    async def __call__(self, request: Request) -> TokenData | None:
+        token = request.scope["state"]["token"]
+        check_access(self.access, token)
+        return token
+
+
+def check_access(access: Access, token: TokenData | None) -> None:
+    """Raise unless `token` may do what `access` declares. No I/O; admission does the rest."""
+    if access.scope is Scope.PUBLIC:
+        return
+    if token is None:
+        raise MissingToken
+    if token.act is not None and not access.support:
+        raise MissingPermission
+    _check_scope(access.scope, token)
+    if access.roles is not None and passing_role(token) not in access.roles:
+        raise MissingPermission
+
+
+def _check_scope(scope: Scope, token: TokenData) -> None:
+    if token.is_service != (scope is Scope.SERVICE):
+        raise MissingPermission
+    if scope is Scope.ORGANIZATION and token.tenant_id is None:
+        raise TenantRequired
+    if scope is Scope.PLATFORM and (token.act is not None or token.tenant_id is not None):
+        raise MissingPermission
+
+
+def passing_role(token: TokenData) -> str | None:
+    """The role that guards look at: a support session without a chosen member is `standard`.
+
+    What its mode forbids, admission refuses.
+    """
+    return "standard" if token.role == "support" else token.role
+
+
+def platform_only(accesses: Iterable[Access]) -> bool:
+    """Whether somebody without a platform permission can never pass all of `accesses`."""
+    return any(access.scope is Scope.PLATFORM and access.roles for access in accesses)

@@ -1,0 +1,97 @@
+"""Writes access and errors of each operation into the OpenAPI document."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from shared_lib.errors import (
+    ApiError,
+    DatabaseUnavailable,
+    InvalidToken,
+    KeysUnavailable,
+    MissingPermission,
+    MissingToken,
+    ReadOnly,
+    TenantBlocked,
+    TenantRequired,
+    TokenRevoked,
+    ValidationFailed,
+    problems,
+)
+from shared_lib.tenancy._access import AccessMode, Scope
+from shared_lib.tenancy._operation import Operation, operation_of
+
+_BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def operations(app: FastAPI) -> Iterator[tuple[Any, Operation]]:
+    """Each route of the API, as included, with its operation. Raises UndeclaredAccess."""
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context, operation_of(context)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of `app`, with `security`, `x-access` and every error's code."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        separate_input_output_schemas=app.separate_input_output_schemas,
+    )
+    components = document.setdefault("components", {})
+    components.setdefault("securitySchemes", {})["bearer"] = _BEARER
+    for context, operation in operations(app):
+        for method in context.methods:
+            described = document["paths"][context.path_format][method.lower()]
+            _describe_access(described, operation)
+            _describe_errors(described, operation)
+    return document
+
+
+def _describe_access(described: dict[str, Any], operation: Operation) -> None:
+    public = operation.scope is Scope.PUBLIC
+    described["security"] = [] if public else [{"bearer": operation.permissions}]
+    described["x-access"] = {
+        "scope": operation.scope,
+        "permissions": operation.permissions,
+        "writes": operation.writes,
+        "modes": sorted(operation.modes),
+        "support": all(access.support for access in operation.accesses),
+        "audited": operation.audited,
+    }
+
+
+def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
+    responses = described["responses"]
+    responses.pop("422", None) if not _takes_input(described) else None
+    for status, response in problems(*_errors(described, operation)).items():
+        known = responses.get(str(status))
+        if known is None or status == ValidationFailed.status:
+            responses[str(status)] = response
+        elif response["description"] not in known["description"]:
+            known["description"] += ", " + response["description"]
+
+
+def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[ApiError]]:
+    if _takes_input(described):
+        yield ValidationFailed
+    if operation.scope is Scope.PUBLIC:
+        return
+    yield from (MissingToken, InvalidToken, TokenRevoked, KeysUnavailable, DatabaseUnavailable)
+    yield MissingPermission
+    if operation.scope is Scope.ORGANIZATION:
+        yield TenantRequired
+        if AccessMode.BLOCKED not in operation.modes:
+            yield TenantBlocked
+        if AccessMode.READ_ONLY not in operation.modes:
+            yield ReadOnly
+
+
+def _takes_input(described: dict[str, Any]) -> bool:
+    return "requestBody" in described or bool(described.get("parameters"))

@@ -1,0 +1,103 @@
+"""One operation of the API as its access declarations make it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.dependencies.models import Dependant
+
+from shared_lib.tenancy._access import (
+    READ_MODES,
+    WRITE_MODES,
+    Access,
+    AccessMode,
+    Scope,
+    Transactional,
+)
+from shared_lib.tenancy._guard import Guard
+
+_READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_WIDTH = {Scope.PUBLIC: 0, Scope.USER: 1, Scope.ORGANIZATION: 2, Scope.PLATFORM: 3}
+_doors: dict[Callable[..., Any], Scope] = {}
+_Door = Callable[..., Any]
+
+
+class UndeclaredAccess(Exception):
+    """An operation says nothing, or contradictory things, about who may call it."""
+
+
+def door(scope: Scope) -> Callable[[_Door], _Door]:
+    """Mark a dependency that hands out a session: using it makes an operation of `scope`."""
+
+    def mark(dependency: _Door) -> _Door:
+        _doors[dependency] = scope
+        return dependency
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What the guards and doors of an operation say together.
+
+    `action` names it in the audit trail: `<resource>.<verb>`. All of `accesses` must pass.
+    """
+
+    name: str
+    action: str
+    accesses: tuple[Access, ...]
+    scope: Scope
+    writes: bool
+    modes: frozenset[AccessMode]
+    audited: bool
+    transactions: Transactional
+
+    @property
+    def permissions(self) -> list[str]:
+        """The permissions that a caller needs, in order."""
+        return sorted({access.permission for access in self.accesses if access.permission})
+
+
+def operation_of(route: Any) -> Operation:
+    """Read the declarations of a route (or of a route as included). Raises UndeclaredAccess."""
+    name = route.operation_id or route.name
+    calls = list(_calls(route.dependant))
+    accesses = tuple(call.access for call in calls if isinstance(call, Guard))
+    if not accesses:
+        raise UndeclaredAccess(f"{name} declares no access")
+    doors = [_doors[call] for call in calls if call in _doors]
+    writes = [access.writes for access in accesses if access.writes is not None]
+    changes = any(writes) if writes else not _READING_METHODS.issuperset(route.methods)
+    default_modes = WRITE_MODES if changes else READ_MODES
+    modes = frozenset.intersection(*(access.modes or default_modes for access in accesses))
+    transactions = {access.transactions for access in accesses} - {"request"}
+    resource = str(route.tags[0]) if route.tags else name
+    return Operation(
+        name=name,
+        action=f"{resource}.{name.partition('_')[0]}",
+        accesses=accesses,
+        scope=_scope(name, accesses, doors),
+        writes=changes,
+        modes=modes,
+        audited=any(access.audited for access in accesses),
+        transactions=transactions.pop() if transactions else "request",
+    )
+
+
+def _scope(name: str, accesses: tuple[Access, ...], doors: list[Scope]) -> Scope:
+    scopes = {access.scope for access in accesses}
+    if Scope.SERVICE in scopes or Scope.PUBLIC in scopes:
+        if len(scopes) > 1 or doors:
+            raise UndeclaredAccess(f"{name} is {min(scopes)} and something else at once")
+        return scopes.pop()
+    platform = any(access.scope is Scope.PLATFORM and access.roles for access in accesses)
+    if (Scope.PLATFORM in doors and not platform) or (Scope.ORGANIZATION in doors and platform):
+        raise UndeclaredAccess(f"{name} opens a session that its permission does not fit")
+    return max(scopes.union(doors), key=_WIDTH.__getitem__)
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for dependency in dependant.dependencies:
+        if dependency.call is not None:
+            yield dependency.call
+        yield from _calls(dependency)

@@ -1,0 +1,98 @@
+"""The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, _effective_route_context_var
+from typing_extensions import override
+
+from shared_lib.audit import Outcome
+from shared_lib.caller import caller_of
+from shared_lib.errors import ApiError, ValidationFailed, api_error_from_database
+from shared_lib.tenancy._guard import check_access
+from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
+from shared_lib.tenancy._unit import Runtime, Unit
+
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_CLIENT_ERRORS = range(400, 500)
+
+
+class OperationRoute(APIRoute):
+    """An APIRoute that admits each request before anything of it runs."""
+
+    @override
+    def get_route_handler(self) -> _Handler:
+        handler = super().get_route_handler()
+        operation = _operation_being_built(self)
+
+        async def serve(request: Request) -> Response:
+            if operation is None:
+                raise UndeclaredAccess(self.name)
+            runtime: Runtime = request.app.state.runtime
+            unit = Unit(runtime, operation, caller_of(request))
+            request.scope["state"]["unit"] = unit
+            if not unit.is_recorded():
+                return await _perform(unit, request, handler)
+            return await _perform_recorded(unit, request, handler)
+
+        return serve
+
+
+async def _perform(unit: Unit, request: Request, handler: _Handler) -> Response:
+    for access in unit.operation.accesses:
+        check_access(access, unit.caller.token)
+    # In full, before a connection is taken: a slow client must not hold one.
+    await request.body()
+    if unit.operation.transactions == "none":
+        return await handler(request)
+    tx = await unit.begin()
+    try:
+        if unit.operation.transactions == "own":
+            await unit.commit(tx)
+            return await handler(request)
+        request.scope["state"]["tx"] = tx
+        response = await handler(request)
+        await unit.commit(tx)
+    except BaseException:
+        await tx.abort()
+        raise
+    return response
+
+
+async def _perform_recorded(unit: Unit, request: Request, handler: _Handler) -> Response:
+    try:
+        response = await _perform(unit, request, handler)
+    except Exception as error:
+        status, code = _answer(error)
+        refused = status in _CLIENT_ERRORS
+        await unit.record(request, Outcome.REFUSED if refused else Outcome.FAILED, code)
+        raise
+    if not unit.recorded:
+        await unit.record(request, Outcome.SUCCEEDED, None)
+    return response
+
+
+def _answer(error: Exception) -> tuple[int, str]:
+    """Status and code of the answer that `error` becomes."""
+    if isinstance(error, RequestValidationError):
+        return ValidationFailed.status, ValidationFailed.code
+    if isinstance(error, HTTPException):
+        return error.status_code, f"http_{error.status_code}"
+    known = error if isinstance(error, ApiError) else api_error_from_database(error)
+    return (known.status, known.code) if known else (500, "internal_error")
+
+
+def _operation_being_built(route: APIRoute) -> Operation | None:
+    """The operation of `route` as it is included; None where it declares no access.
+
+    FastAPI builds the handler of an included route once per inclusion, so that guards of the
+    inclusion count. None is found by the gate, which refuses to start.
+    """
+    effective = _effective_route_context_var.get()
+    included = effective is not None and effective.original_route is route
+    try:
+        return operation_of(effective if included else route)
+    except UndeclaredAccess:
+        return None

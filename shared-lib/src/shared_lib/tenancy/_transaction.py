@@ -1,0 +1,170 @@
+"""The transaction that a handler works in, typed by the rows that it can see."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from shared_lib.audit import AuditEvent, EventInsert
+from shared_lib.caller import Caller
+from shared_lib.tables import Statement
+from shared_lib.tenancy._access import Scope
+from shared_lib.tenancy._database import Lease
+from shared_lib.tenancy._session import RequestSession
+
+Row = TypeVar("Row")
+
+
+class CommitFailed(Exception):
+    """COMMIT was not what ended the transaction: an error in it had been swallowed."""
+
+
+class Tx:
+    """An admitted transaction. It is committed after the handler and before the response.
+
+    Nobody commits it by hand: there is no such method.
+    """
+
+    scope: ClassVar[Scope]
+
+    def __init__(
+        self, lease: Lease, caller: Caller, begin: Callable[[Lease], Awaitable[None]],
+        events: EventInsert | None,
+    ) -> None:
+        self.caller = caller
+        self.recorded = False
+        self._lease: Lease | None = lease
+        self._begin = begin
+        self._events = events
+        self._session: RequestSession | None = None
+        self._bound: dict[str, Any] = {}
+
+    async def rows(self, statement: Statement[Row], **parameters: Any) -> list[Row]:
+        """Every row of `statement`."""
+        records = await self._connection.fetch(statement.sql, *self._arguments(statement, parameters))
+        return [statement.row(record) for record in records]
+
+    async def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
+        """The first row of `statement`, or None."""
+        record = await self._connection.fetchrow(
+            statement.sql, *self._arguments(statement, parameters)
+        )
+        return None if record is None else statement.row(record)
+
+    async def execute(self, statement: Statement[Any], **parameters: Any) -> int:
+        """Run `statement`; the number of rows that it touched."""
+        status = await self._connection.execute(
+            statement.sql, *self._arguments(statement, parameters)
+        )
+        return int(status.rpartition(" ")[2])
+
+    async def record(self, event: AuditEvent, *, tenant_id: UUID) -> None:
+        """Insert `event` in this transaction: it stands if, and only if, the change stands."""
+        if self._events is None:
+            raise LookupError("this service keeps no audit trail")
+        arguments = self._events.arguments(event, self.caller, tenant_id)
+        await self._connection.execute(self._events.statement.sql, *arguments)
+        self.recorded = True
+
+    def session(self) -> RequestSession:
+        """The same transaction as an AsyncSession; one per transaction."""
+        if self._session is None:
+            self._session = RequestSession(self._open_lease.sqlalchemy_connection(), self._restart)
+        return self._session
+
+    async def commit(self) -> None:
+        """End the transaction (for the unit of work alone). Raises what COMMIT raises.
+
+        PostgreSQL answers ROLLBACK to the COMMIT of an aborted transaction, without an error.
+        """
+        if self._session is not None:
+            await self._session.flush()
+        if not self._connection.is_in_transaction():
+            raise CommitFailed
+        if await self._connection.execute("COMMIT") != "COMMIT":
+            raise CommitFailed
+        await self._end()
+
+    async def abort(self) -> None:
+        """Roll back, unless it has ended, and give the connection back (for the unit of work)."""
+        if self._lease is None:
+            return
+        try:
+            await self._lease.roll_back()
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        lease = self._open_lease
+        self._lease = None
+        try:
+            if self._session is not None:
+                await self._session.close()
+        finally:
+            lease.release()
+
+    async def _restart(self) -> None:
+        await self._open_lease.roll_back()
+        self.recorded = False
+        await self._begin(self._open_lease)
+
+    @property
+    def _open_lease(self) -> Lease:
+        if self._lease is None:
+            raise RuntimeError("the transaction has ended")
+        return self._lease
+
+    @property
+    def _connection(self) -> asyncpg.Connection:
+        return self._open_lease.connection
+
+    def _arguments(self, statement: Statement[Any], parameters: dict[str, Any]) -> list[Any]:
+        return statement.arguments({**parameters, **self._bound})
+
+
+class PublicTx(Tx):
+    """Nobody is known: the rows that anyone may see."""
+
+    scope = Scope.PUBLIC
+
+
+class UserTx(Tx):
+    """One person's own rows. Binds `person_id`."""
+
+    scope = Scope.USER
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._bound = {"person_id": self.caller.token.sub if self.caller.token else None}
+
+
+class TenantTx(Tx):
+    """The rows of one organization. Binds `tenant_id`, for every statement carries it."""
+
+    scope = Scope.ORGANIZATION
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        token = self.caller.token
+        if token is None or token.tenant_id is None:
+            raise LookupError("a tenant's transaction needs a token with a tenant")
+        self.tenant_id: UUID = token.tenant_id
+        self._bound = {"tenant_id": self.tenant_id}
+
+
+class PlatformTx(Tx):
+    """Organizations, support sessions and the audit trail of all; no business data."""
+
+    scope = Scope.PLATFORM
+
+
+class ServiceTx(Tx):
+    """What the other service tells us."""
+
+    scope = Scope.SERVICE
+
+
+TRANSACTION_TYPES: dict[Scope, type[Tx]] = {
+    kind.scope: kind for kind in (PublicTx, UserTx, TenantTx, PlatformTx, ServiceTx)
+}

@@ -1,0 +1,173 @@
+"""One request's unit of work: its admitted transactions and the event that tells of it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import asyncpg
+from starlette.requests import Request
+
+from shared_lib.audit import PLATFORM, AuditEvent, EventInsert, Outcome
+from shared_lib.caller import Caller
+from shared_lib.errors import AuditUnavailable, api_error_from_database
+from shared_lib.tenancy._access import Scope
+from shared_lib.tenancy._batch import Settings, opening_batch
+from shared_lib.tenancy._database import Database, Lease
+from shared_lib.tenancy._operation import Operation
+from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
+
+Admission = Callable[[Operation, Caller], str]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a service builds once and every request uses.
+
+    `databases`: the role that serves each scope. `admission` writes the CALL that ends the
+    opening batch. `events` is None for a service without an audit trail of its own.
+    `platform_roles`: staff, whose calls are recorded.
+    """
+
+    databases: Mapping[Scope, Database]
+    admission: Admission
+    events: EventInsert | None = None
+    platform_roles: frozenset[str] = frozenset()
+
+
+@dataclass
+class Unit:
+    """The unit of work of one request to one operation."""
+
+    runtime: Runtime
+    operation: Operation
+    caller: Caller
+    recorded: bool = field(default=False, init=False)
+
+    async def begin(self) -> Tx:
+        """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable.
+
+        A connection that turns out dead at its first use is replaced once: nothing was done on it.
+        """
+        try:
+            return await self._begin()
+        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            return await self._begin()
+
+    async def commit(self, tx: Tx) -> None:
+        """COMMIT. Until it returns, nothing has been acknowledged."""
+        await tx.commit()
+        self.recorded = self.recorded or tx.recorded
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """An admitted transaction of its own, for operations declared `transactions="own"`."""
+        tx = await self.begin()
+        try:
+            yield tx
+            await self.commit(tx)
+        except BaseException:
+            await tx.abort()
+            raise
+
+    async def record(self, request: Request, outcome: Outcome, code: str | None) -> None:
+        """Write the event of a call that its own transaction does not tell of.
+
+        In a second short transaction, without admission, when the first has given its connection
+        back. Raises AuditUnavailable: what cannot be recorded is not answered.
+        """
+        parameters = request.path_params
+        named = parameters.get("tenant_id") or request.query_params.get("tenant_id")
+        others = [str(value) for name, value in parameters.items() if name != "tenant_id"]
+        event = AuditEvent(
+            self.operation.action,
+            resource_id=", ".join(others) or None,
+            outcome=outcome,
+            code=code,
+        )
+        try:
+            await self._insert(event, _uuid(named))
+        except Exception as error:
+            raise AuditUnavailable from error
+
+    def is_recorded(self) -> bool:
+        """Whether a call like this one is told of even when it changes nothing."""
+        token = self.caller.token
+        if self.runtime.events is None or token is None:
+            return False
+        staff = token.role in self.runtime.platform_roles
+        return staff or token.act is not None or self.operation.audited
+
+    async def _begin(self) -> Tx:
+        scope = self.operation.scope
+        lease = await self.runtime.databases[scope].lease()
+        try:
+            await self._open(lease)
+        except BaseException as error:
+            await _give_up(lease)
+            if refusal := _refusal(error):
+                raise refusal from error
+            raise
+        return TRANSACTION_TYPES[scope](lease, self.caller, self._open, self.runtime.events)
+
+    async def _open(self, lease: Lease) -> None:
+        batch = opening_batch(
+            settings_of(self.caller, self.operation.scope),
+            reads_only=not self.operation.writes,
+            admission=self.runtime.admission(self.operation, self.caller),
+        )
+        await lease.connection.execute(batch)
+
+    async def _insert(self, event: AuditEvent, named: UUID | None) -> None:
+        token = self.caller.token
+        own = token.tenant_id if token else None
+        scope = Scope.ORGANIZATION if own else Scope.PLATFORM
+        events = self.runtime.events
+        if events is None:
+            raise LookupError("this service keeps no audit trail")
+        lease = await self.runtime.databases[scope].lease()
+        try:
+            connection = lease.connection
+            await connection.execute(
+                opening_batch(settings_of(self.caller, scope), reads_only=False)
+            )
+            arguments = events.arguments(event, self.caller, own or named or PLATFORM)
+            await connection.execute(events.statement.sql, *arguments)
+            await connection.execute("COMMIT")
+        finally:
+            await _give_up(lease)
+
+
+def settings_of(caller: Caller, scope: Scope) -> Settings:
+    """What the transaction of `caller` is told. Only an organization's has a tenant."""
+    token = caller.token
+    if token is None:
+        return Settings(request_id=caller.request_id)
+    return Settings(
+        tenant=token.tenant_id if scope is Scope.ORGANIZATION else None,
+        person=token.sub if token.sid else None,
+        actor=token.actor_id,
+        support_session=caller.support_session_id,
+        request_id=caller.request_id,
+    )
+
+
+def _refusal(error: BaseException) -> Exception | None:
+    """The API error of a refused admission; other errors of the database stay what they are."""
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate.startswith("PT"):
+        return api_error_from_database(error)
+    return None
+
+
+async def _give_up(lease: Lease) -> None:
+    try:
+        await lease.roll_back()
+    finally:
+        lease.release()
+
+
+def _uuid(text: object) -> UUID | None:
+    try:
+        return UUID(str(text)) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,7 @@
+"""Why a token was refused: for our logs and tests; the client is told `invalid_token` only."""
+
+__all__ = ["TokenRefused"]
+
+
+class TokenRefused(Exception):  # noqa: N818  a refusal is an answer, not a failure
+    """The rule that a token breaks, in a few words. It is the `__cause__` of an InvalidToken."""

@@ -1,0 +1,60 @@
+"""The address of the client, behind as many proxies as the settings trust."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from starlette.types import Scope
+
+from shared_lib.settings import Network
+
+_Address = IPv4Address | IPv6Address
+
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+    """The client's address as text; "" where the server knows none (a Unix socket).
+
+    `X-Forwarded-For` is believed only when the peer is a trusted proxy, and then from the right:
+    each proxy appends whom it saw, so the right-most address that is no trusted proxy is the
+    last one that was not written by the client itself.
+    """
+    client = scope.get("client")
+    if not client or not client[0]:
+        return ""
+    peer = _parse(client[0])
+    if peer is None:
+        return str(client[0])
+    if not trusted_proxies or not _is_trusted(peer, trusted_proxies):
+        return str(peer)
+    address = peer
+    for entry in reversed(_forwarded_for(scope)):
+        hop = _parse(entry)
+        if hop is None:
+            break
+        address = hop
+        if not _is_trusted(hop, trusted_proxies):
+            break
+    return str(address)
+
+
+def _forwarded_for(scope: Scope) -> list[str]:
+    lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return b",".join(lines).decode("latin-1").split(",") if lines else []
+
+
+def _is_trusted(address: _Address, trusted_proxies: Sequence[Network]) -> bool:
+    return any(address in network for network in trusted_proxies)
+
+
+def _parse(text: str) -> _Address | None:
+    """An address, without the port that some proxies append; None for anything else."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

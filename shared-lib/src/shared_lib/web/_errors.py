@@ -1,0 +1,67 @@
+"""The middleware that turns whatever is raised inside it into an answer."""
+
+from http import HTTPStatus
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared_lib.errors import (
+    InternalError,
+    answer,
+    hide_values,
+    problem_response,
+    request_id_of,
+)
+
+_POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
+_INTERNAL_ERROR = 1011
+_log = structlog.get_logger(__name__)
+
+
+class ErrorMiddleware:
+    """Answers errors of the middleware and routes inside it; nothing but cancellation passes.
+
+    What `shared_lib.errors.answer` does not know is a fault of ours: logged once with its
+    traceback, answered with a 500 that says nothing but the request's id. It is not raised again,
+    so the server has nothing to log a second time. Once an answer has begun it cannot be
+    replaced: it stays unfinished, and the server then closes the connection.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noting)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001  # this is the place for all of them
+            await _answer(error, scope, receive, send, started=started)
+
+
+async def _answer(
+    error: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool
+) -> None:
+    response = None if started else answer(error, scope)
+    if response is None:
+        hide_values(error)
+        _log.error("unhandled_error", exc_info=error)
+        response = problem_response(InternalError(), request_id_of(scope))
+    if started:
+        return
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+        return
+    ours = response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    await send({"type": "websocket.close", "code": _INTERNAL_ERROR if ours else _POLICY_VIOLATION})

@@ -1,0 +1,54 @@
+"""The one order in which both services put the middleware around their routes."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from uuid import UUID
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Scope
+
+from shared_lib.errors import install_error_handlers
+from shared_lib.settings import ServiceSettings
+from shared_lib.web._bearer import BearerMiddleware, Verifier
+from shared_lib.web._body_limit import BodyLimitMiddleware
+from shared_lib.web._errors import ErrorMiddleware
+from shared_lib.web._request_context import RequestContextMiddleware
+from shared_lib.web._security_headers import SecurityHeadersMiddleware
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Request-ID")
+_EXPOSED_HEADERS = ("X-Request-ID", "Retry-After")
+
+
+def install_middleware(
+    app: FastAPI,
+    settings: ServiceSettings,
+    verifier: Verifier,
+    is_public: Callable[[Scope], bool],
+    tenant_variable: ContextVar[UUID | None],
+) -> None:
+    """Install error handlers and, from the outside in: request context, security headers, CORS,
+    errors, body limit, bearer.
+
+    Errors lie inside CORS, or a browser could not read why it was refused; preflights are
+    answered before a token is asked for. Middleware that is added to `app` afterwards lies
+    outside of all of these.
+    """
+    install_error_handlers(app)
+    app.add_middleware(
+        BearerMiddleware, verifier=verifier, is_public=is_public, tenant_variable=tenant_variable
+    )
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.body_limit_bytes)
+    app.add_middleware(ErrorMiddleware)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=_METHODS,
+            allow_headers=_REQUEST_HEADERS,
+            allow_credentials=True,
+            expose_headers=_EXPOSED_HEADERS,
+        )
+    app.add_middleware(SecurityHeadersMiddleware, hsts=settings.environment != "development")
+    app.add_middleware(RequestContextMiddleware, trusted_proxies=settings.trusted_proxies)

@@ -1,0 +1,203 @@
+"""What a good token of each kind becomes, and the edges up to which it is good."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from shared_lib.errors import InvalidToken
+from shared_lib.testing.forgery import claims_of
+from shared_lib.testing.tokens import ManualClock, TokenIssuer
+from shared_lib.tokens import (
+    CORE_AUDIENCE,
+    IDENTITY_AUDIENCE,
+    ORGANIZATION_ROLES,
+    PLATFORM_ROLES,
+    Actor,
+    Claims,
+    Support,
+    TokenRefused,
+    TokenVerifier,
+    sign,
+)
+
+RFC_9068 = {"iss", "aud", "sub", "exp", "iat", "jti", "client_id"}
+SESSION = {"sid", "auth_time", "amr"}
+ORGANIZATION = {"tenant_id", "role"}
+
+
+@pytest.mark.parametrize("role", sorted(ORGANIZATION_ROLES))
+async def test_person_in_an_organization(
+    role: str, issuer: TokenIssuer, verifier: TokenVerifier, clock: ManualClock
+) -> None:
+    sub, sid, tenant_id = uuid4(), uuid4(), uuid4()
+    signed = issuer.person(sub=sub, sid=sid, tenant_id=tenant_id, role=role)
+    token = await verifier.verify(signed)
+    assert claims_of(signed).keys() == RFC_9068 | SESSION | ORGANIZATION
+    assert (token.sub, token.sid, token.tenant_id, token.role) == (sub, sid, tenant_id, role)
+    assert token.audience == (CORE_AUDIENCE, IDENTITY_AUDIENCE)
+    assert (token.iat, token.exp) == (clock.now, clock.now + 900)
+    assert token.auth_time == clock.now
+    assert token.amr == ("pwd",)
+    assert token.client_id == "phase-zero-web"
+    assert token.kid == issuer.signing_key.kid
+    assert token.jti == claims_of(signed)["jti"]
+    assert (token.act, token.support) == (None, None)
+    assert token.actor_id == sub
+    assert not token.is_service
+
+
+async def test_person_without_an_organization(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    signed = issuer.person()
+    token = await verifier.verify(signed)
+    assert claims_of(signed).keys() == RFC_9068 | SESSION
+    assert (token.tenant_id, token.role) == (None, None)
+
+
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+async def test_staff_of_the_platform(
+    role: str, issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    signed = issuer.platform(role=role)
+    token = await verifier.verify(signed)
+    assert claims_of(signed).keys() == RFC_9068 | SESSION | {"role"}
+    assert (token.tenant_id, token.role) == (None, role)
+
+
+async def test_service_account(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    tenant_id = uuid4()
+    signed = issuer.service(tenant_id=tenant_id, role="viewer")
+    token = await verifier.verify(signed)
+    assert claims_of(signed).keys() == RFC_9068 | ORGANIZATION
+    assert (token.sid, token.auth_time, token.amr) == (None, None, ())
+    assert (token.tenant_id, token.role) == (tenant_id, "viewer")
+    assert not token.is_service
+
+
+async def test_support_session_of_a_member(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    member, agent, support_id = uuid4(), uuid4(), uuid4()
+    signed = issuer.support(
+        tenant_id=uuid4(), sub=member, role="owner", agent=agent, support_id=support_id
+    )
+    token = await verifier.verify(signed)
+    assert claims_of(signed).keys() == RFC_9068 | SESSION | ORGANIZATION | {"act", "support"}
+    assert list(claims_of(signed))[-1] == "act"
+    assert token.audience == (CORE_AUDIENCE,)
+    assert token.sub == member
+    assert token.act == Actor(sub=agent, role="support_agent")
+    assert token.support == Support(id=support_id, mode="read_only")
+    assert token.actor_id == agent
+
+
+async def test_support_session_of_nobody(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    agent = uuid4()
+    token = await verifier.verify(issuer.support(tenant_id=uuid4(), agent=agent, mode="read_write"))
+    assert (token.sub, token.actor_id, token.role) == (agent, agent, "support")
+    assert token.support is not None
+    assert token.support.mode == "read_write"
+
+
+async def test_identity_refuses_a_support_token(issuer: TokenIssuer, clock: ManualClock) -> None:
+    identity = TokenVerifier(
+        issuer=issuer.issuer, keys=issuer.keys, audience=IDENTITY_AUDIENCE, clock=clock
+    )
+    await identity.verify(issuer.platform())
+    with pytest.raises(InvalidToken):
+        await identity.verify(issuer.support(tenant_id=uuid4()))
+
+
+async def test_service_to_service(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    signed = issuer.service_to_service()
+    token = await verifier.verify(signed, internal=True)
+    assert claims_of(signed).keys() == RFC_9068
+    assert token.audience == (f"{CORE_AUDIENCE}/internal",)
+    assert (token.tenant_id, token.role, token.sid) == (None, None, None)
+    assert token.is_service
+
+
+async def test_internal_takes_only_what_is_meant_for_this_service(
+    issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    for token in (
+        issuer.service_to_service(audience=IDENTITY_AUDIENCE),
+        issuer.person(tenant_id=uuid4(), role="owner"),
+        issuer.platform(),
+        issuer.service(tenant_id=uuid4()),
+        issuer.support(tenant_id=uuid4()),
+    ):
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token, internal=True)
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"])
+async def test_typ_is_a_media_type(typ: str, issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    token = issuer.sign({"typ": typ}, claims_of(issuer.person()))
+    assert (await verifier.verify(token)).role is None
+
+
+@pytest.mark.parametrize("aud", [CORE_AUDIENCE, [CORE_AUDIENCE], ["other", CORE_AUDIENCE]])
+async def test_aud_is_a_string_or_a_list(
+    aud: Any, issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    token = issuer.sign({}, claims_of(issuer.person()) | {"aud": aud})
+    assert CORE_AUDIENCE in (await verifier.verify(token)).audience
+
+
+async def test_unknown_claims_and_headers_are_ignored(
+    issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    claims = claims_of(issuer.person()) | {"scope": "a b", "weight": 0.5, "nested": {"a": [{}]}}
+    token = issuer.sign({"unknown": 1}, claims)
+    assert (await verifier.verify(token)).tenant_id is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "good"),
+    [
+        ({"exp": -29, "iat": -900}, True),
+        ({"exp": -30, "iat": -900}, False),
+        ({"iat": 30}, True),
+        ({"iat": 31}, False),
+        ({"nbf": 30}, True),
+        ({"nbf": 31}, False),
+        ({"nbf": -900}, True),
+        ({"exp": 3600}, True),
+        ({"exp": 3601}, False),
+    ],
+)
+async def test_leeway_is_thirty_seconds(
+    changed: dict[str, int],
+    good: bool,
+    issuer: TokenIssuer,
+    verifier: TokenVerifier,
+    clock: ManualClock,
+) -> None:
+    instants = {name: int(clock.now) + seconds for name, seconds in changed.items()}
+    claims = claims_of(issuer.person()) | instants
+    claims["auth_time"] = min(claims["auth_time"], claims["iat"])
+    token = issuer.sign({}, claims)
+    if good:
+        assert (await verifier.verify(token)).iat == claims["iat"]
+    else:
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"role": "root"},
+        {"exp": 0},
+        {"sub": "me"},
+        {"act": {"sub": str(uuid4()), "role": "support_agent"}},
+        {"aud": []},
+    ],
+)
+def test_nothing_is_signed_that_nobody_would_accept(changed: Claims, issuer: TokenIssuer) -> None:
+    claims = claims_of(issuer.person(tenant_id=uuid4()))
+    assert sign(claims, issuer.signing_key)
+    with pytest.raises(TokenRefused):
+        sign(claims | changed, issuer.signing_key)
+
+
+def test_every_token_has_an_id_of_its_own(issuer: TokenIssuer) -> None:
+    assert len({claims_of(issuer.person())["jti"] for _ in range(10)}) == 10
