@@ -52,7 +52,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         check_operations(app, public_paths)
-        pools = set(databases.values())
+        pools = list(dict.fromkeys(databases.values()))
         await check_database(
             pools, metadata, DATABASE, require_patched=settings.require_patched_postgres
         )

@@ -20,6 +20,8 @@ from shared_lib.errors import (
     hide_values,
 )
 
+pytestmark = pytest.mark.database
+
 BY_SQLSTATE = [
     ("PT401", TokenRevoked),
     ("PT403", TenantBlocked),

@@ -1,0 +1,116 @@
+"""The application: what it is made of, what must hold before it starts, what it closes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from app.core.access import public
+from app.core.database import connection
+from app.core.models import DATABASE, metadata
+from app.core.process import Process, issued_at
+from app.core.settings import IdentitySettings
+from app.modules import models as models  # every table, by import
+from app.modules.clients import service as clients
+from app.modules.discovery import router as discovery
+from app.modules.keys import router as keys
+from app.modules.people import router as people
+from app.modules.revocations.jobs import RevocationSender
+from app.modules.sessions import router as sessions
+from app.modules.token import router as token
+from shared_lib.health import health_router
+from shared_lib.logging import configure_logging
+from shared_lib.tenancy import (
+    PublicPaths,
+    ServiceApp,
+    check_database,
+    check_operations,
+    current_tenant_id,
+)
+from shared_lib.tokens import CORE_AUDIENCE, IDENTITY_AUDIENCE
+from shared_lib.web import install_docs, install_middleware
+
+# The `sub` by which identity names itself to other services; it stands in no table.
+_SELF = UUID("00000000-0000-0000-0000-000000000002")
+
+
+def create_app(settings: IdentitySettings) -> FastAPI:
+    """Build the application. It connects to nothing until it starts."""
+    configure_logging("identity-service", settings.log_level)
+    process = Process.of(settings)
+    public_paths = PublicPaths()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(process.databases.aclose)
+            closing.callback(process.passwords.close)
+            check_operations(app, public_paths)
+            await check_database(
+                process.databases.all(),
+                metadata,
+                DATABASE,
+                require_patched=settings.require_patched_postgres,
+            )
+            await _start(process, closing)
+            yield
+
+    app = ServiceApp(title="identity-service", version="1.0.0", lifespan=lifespan)
+    app.state.runtime = process.databases.runtime()
+    app.state.process = process
+    _include_routers(app, process)
+    public_paths.documents = install_docs(app, openapi_url="/openapi.json")
+    install_middleware(app, settings, process.verifier, public_paths, current_tenant_id)
+    return app
+
+
+async def _start(process: Process, closing: AsyncExitStack) -> None:
+    """Read or make the signing keys, make the core's account, begin to send revocations.
+
+    Raises KeysUndecryptable when a stored key cannot be opened: a new one in its place would sign
+    everybody out.
+    """
+    await process.keyring.start()
+    closing.push_async_callback(process.keyring.aclose)
+    async with connection(process.databases.worker) as own:
+        await clients.ensure_core_account(own, process.settings)
+    http = await closing.enter_async_context(
+        httpx.AsyncClient(base_url=process.settings.core_url)
+    )
+    sender = RevocationSender(process.databases.worker, http, lambda: _internal_token(process))
+    sender.start()
+    closing.push_async_callback(sender.aclose)
+
+
+def _internal_token(process: Process) -> str:
+    """A token for the `/internal/` operations of the core."""
+    claims = process.claims.service(
+        sub=_SELF, client_id=IDENTITY_AUDIENCE, audience=CORE_AUDIENCE, iat=issued_at(), lifetime=60
+    )
+    return process.sign(claims)
+
+
+def _include_routers(app: FastAPI, process: Process) -> None:
+    async def check_keys() -> None:
+        process.keyring.signing_key()
+
+    checks = {"database": process.databases.auth.check, "keys": check_keys}
+    app.include_router(health_router(checks, dependencies=[public("none")]))
+    for router in (
+        discovery.router,
+        keys.router,
+        people.router,
+        sessions.router,
+        token.router,
+    ):
+        app.include_router(router)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app.main:app`, built from the environment when a server asks for it."""
+    if name == "app":
+        application = globals()["app"] = create_app(IdentitySettings())
+        return application
+    raise AttributeError(name)

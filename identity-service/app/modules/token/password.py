@@ -1,0 +1,102 @@
+"""The password grant, for the first-party client only; one file per grant.
+
+A wrong address, a wrong password, no password and an inactive account are one answer and one
+hash. What else may be wrong is said to nobody but the person who knows the password.
+"""
+
+import structlog
+
+from app.core.database import transaction_of
+from app.core.forms import OAuthRequest, invalid_request
+from app.core.passwords import Checked
+from app.core.process import Process, issued_at
+from app.modules.clients import service as clients
+from app.modules.memberships import service as memberships
+from app.modules.people import service as people
+from app.modules.people.schemas import Candidate
+from app.modules.sessions import service as sessions
+from app.modules.token.domain import (
+    claims_of,
+    invalid_grant,
+    membership_at_sign_in,
+    refuse_without_second_factor,
+)
+from app.modules.token.schemas import TokenRead
+from shared_lib.errors import OAuthError
+from shared_lib.tenancy import Tx, Unit
+
+_AMR = ("pwd",)  # RFC 8176
+_log = structlog.get_logger(__name__)
+
+
+async def sign_in(process: Process, unit: Unit, request: OAuthRequest) -> TokenRead:
+    """Begin a sign-in session. Raises OAuthError, or SignInBusy."""
+    if not process.settings.password_sign_in:
+        raise OAuthError(
+            "unsupported_grant_type",
+            code="password_sign_in_disabled",
+            description="people do not sign in with a password here",
+        )
+    _refuse_foreign_page(process, request)
+    client_id = clients.require_web_client(request)
+    username, password = request.require("username"), request.require("password")
+    request.get_uuid("tenant_id")
+    async with unit.transaction() as tx:
+        candidate = await people.find_candidate(tx, username)
+    # No transaction is open while the hash is computed.
+    checked = await process.passwords.check(
+        candidate.password_hash if candidate else None, password
+    )
+    if candidate is None or not checked.matches:
+        _log.warning("sign_in_refused", person=str(candidate.id) if candidate else None)
+        raise _invalid_credentials()
+    async with transaction_of(unit, candidate.id) as tx:
+        return await _begin_session(process, tx, request, candidate, checked, client_id)
+
+
+async def _begin_session(
+    process: Process,
+    tx: Tx,
+    request: OAuthRequest,
+    candidate: Candidate,
+    checked: Checked,
+    client_id: str,
+) -> TokenRead:
+    settings = process.settings
+    standing = await people.lock_standing(tx, candidate.id)
+    if standing is None or standing.password_hash != candidate.password_hash:
+        raise _invalid_credentials()  # shut out, or the password changed, a moment ago
+    refuse_without_second_factor(standing, settings.environment)
+    membership = membership_at_sign_in(
+        standing,
+        await memberships.list_memberships(tx, standing.id),
+        request.get_uuid("tenant_id"),
+    )
+    tenant_id = membership.tenant_id if membership else None
+    await people.remember_tenant(tx, standing, tenant_id)
+    if checked.renewed is not None:
+        await people.renew_hash(tx, standing.id, checked.renewed)
+    session, refresh_token = await sessions.start(
+        tx,
+        settings,
+        person_id=standing.id,
+        client_id=client_id,
+        amr=_AMR,
+        tenant_id=tenant_id,
+    )
+    lifetime = settings.access_token_lifetime
+    claims = claims_of(
+        process.claims, standing, membership, session, iat=issued_at(), lifetime=lifetime
+    )
+    _log.info("signed_in", person=str(standing.id), session=str(session.id))
+    return TokenRead(process.sign(claims), lifetime, refresh_token)
+
+
+def _refuse_foreign_page(process: Process, request: OAuthRequest) -> None:
+    """A page of somebody else must not sign people in, even where CORS hides the answer."""
+    if request.origin is not None and request.origin not in process.settings.allowed_origins:
+        raise invalid_request("origin_not_allowed", "sign-in from this origin is not allowed")
+
+
+def _invalid_credentials() -> OAuthError:
+    return invalid_grant("invalid_credentials", "the address or the password is wrong")

@@ -1,0 +1,123 @@
+"""The refresh token grant (RFC 6749 section 6, RFC 9700 section 4.14); one file per grant."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from app.core.database import transaction_of
+from app.core.forms import OAuthRequest
+from app.core.process import Process, issued_at
+from app.modules.clients import service as clients
+from app.modules.memberships import service as memberships
+from app.modules.memberships.schemas import MembershipRead
+from app.modules.people import service as people
+from app.modules.people.schemas import Standing
+from app.modules.sessions import service as sessions
+from app.modules.sessions.schemas import SessionRow
+from app.modules.token.domain import (
+    claims_of,
+    invalid_grant,
+    membership_in,
+    refuse_without_second_factor,
+)
+from app.modules.token.schemas import TokenRead
+from shared_lib.errors import OAuthError
+from shared_lib.tenancy import Tx, Unit
+
+_REFUSALS = {
+    sessions.Use.SESSION_ENDED: ("session_ended", "the sign-in session has ended"),
+    sessions.Use.EXPIRED: ("refresh_token_expired", "the refresh token was not used for too long"),
+    sessions.Use.REUSED: ("refresh_token_reused", "the refresh token was used before"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a refresh token was exchanged for, and for which organization."""
+
+    tenant_id: UUID | None
+    token: TokenRead
+
+
+async def refresh(process: Process, unit: Unit, request: OAuthRequest) -> TokenRead:
+    """Exchange a refresh token, perhaps for another organization. Raises OAuthError."""
+    client_id = clients.require_web_client(request)
+    refresh_token = request.require("refresh_token")
+    request.get_uuid("tenant_id")
+    async with unit.transaction() as tx:
+        family = await sessions.find_family(tx, refresh_token)
+    if family is None:
+        raise _unknown()
+    async with transaction_of(unit, family.person_id) as tx:
+        presented = await sessions.present(tx, process.settings, family, refresh_token)
+        if presented is None or presented.session.client_id != client_id:
+            raise _unknown()
+        if presented.use is sessions.Use.FIRST:
+            return await _rotate(process, tx, request, presented.session)
+        if presented.answer is not None:
+            return _repeat(presented.answer, request)
+        if presented.use is sessions.Use.REUSED:
+            # Committed before the refusal is raised.
+            await sessions.end_reused(tx, presented.session)
+    raise invalid_grant(*_REFUSALS[presented.use])
+
+
+async def _rotate(
+    process: Process, tx: Tx, request: OAuthRequest, session: SessionRow
+) -> TokenRead:
+    settings = process.settings
+    standing = await people.lock_standing(tx, session.person_id)
+    if standing is None:
+        raise invalid_grant("account_inactive", "the account is not active")
+    refuse_without_second_factor(standing, settings.environment)
+    membership = await _membership(tx, request, standing, session)
+    tenant_id = membership.tenant_id if membership else None
+    await people.remember_tenant(tx, standing, request.get_uuid("tenant_id"))
+    lifetime = settings.access_token_lifetime
+    claims = claims_of(
+        process.claims, standing, membership, session, iat=issued_at(), lifetime=lifetime
+    )
+    refresh_token = await sessions.issue_next(tx, settings, session)
+    token = TokenRead(process.sign(claims), lifetime, refresh_token)
+    await sessions.rotate(
+        tx,
+        settings,
+        session,
+        spent=request.require("refresh_token"),
+        answer=msgspec.json.encode(_Answer(tenant_id, token)),
+        tenant_id=tenant_id,
+    )
+    return token
+
+
+async def _membership(
+    tx: Tx, request: OAuthRequest, standing: Standing, session: SessionRow
+) -> MembershipRead | None:
+    """Read anew each time: a role that changed is in the next token, a membership that ended in
+    none. The token is not spent by such a refusal, and still opens other organizations.
+    """
+    wanted = request.get_uuid("tenant_id")
+    tenant_id = wanted or session.tenant_id
+    if tenant_id is None:
+        return None
+    return membership_in(
+        standing,
+        await memberships.list_memberships(tx, standing.id),
+        tenant_id,
+        code="tenant_not_found" if wanted else "membership_ended",
+    )
+
+
+def _repeat(answer: bytes, request: OAuthRequest) -> TokenRead:
+    """The answer that the token got before, unless that was for another organization."""
+    before = msgspec.json.decode(answer, type=_Answer)
+    if request.get_uuid("tenant_id") not in (None, before.tenant_id):
+        raise invalid_grant(
+            "refresh_token_spent", "the token was spent for another organization a moment ago"
+        )
+    return before.token
+
+
+def _unknown() -> OAuthError:
+    return invalid_grant("refresh_token_unknown", "there is no such refresh token")

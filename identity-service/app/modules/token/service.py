@@ -1,0 +1,50 @@
+"""The token endpoint's rule: which grant a request is, and who serves it."""
+
+from collections.abc import Awaitable, Callable
+
+from app.core.forms import OAuthRequest
+from app.core.process import Process
+from app.modules.token.exchange import exchange
+from app.modules.token.password import sign_in
+from app.modules.token.refresh import refresh
+from app.modules.token.schemas import (
+    PASSWORD,
+    REFRESH_TOKEN,
+    TOKEN_EXCHANGE,
+    ExchangedTokenRead,
+    TokenRead,
+)
+from shared_lib.errors import OAuthError
+from shared_lib.tenancy import Unit
+
+__all__ = ["PUBLISHED_GRANTS", "issue_token"]
+
+PUBLISHED_GRANTS = (REFRESH_TOKEN, TOKEN_EXCHANGE)
+"""What discovery lists: password sign-in is the first-party client's own."""
+
+_Grant = Callable[[Process, Unit, OAuthRequest], Awaitable[TokenRead | ExchangedTokenRead]]
+_GRANTS: dict[str, _Grant] = {
+    PASSWORD: sign_in,
+    REFRESH_TOKEN: refresh,
+    TOKEN_EXCHANGE: exchange,
+}
+
+
+async def issue_token(
+    process: Process, unit: Unit, request: OAuthRequest
+) -> TokenRead | ExchangedTokenRead:
+    """Serve the grant that the request names, or a password without a grant type.
+
+    Raises OAuthError, KeysUnavailable or SignInBusy.
+    """
+    named = request.get("grant_type")
+    if named is None and request.get("username") is None:
+        request.require("grant_type")
+    grant = _GRANTS.get(named or PASSWORD)
+    if grant is None:
+        raise OAuthError(
+            "unsupported_grant_type",
+            code="unsupported_grant_type",
+            description="this grant type is not supported",
+        )
+    return await grant(process, unit, request)

@@ -1,0 +1,42 @@
+"""A JWKS endpoint for tests: real HTTP on 127.0.0.1, in a thread of the test's own process."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from typing_extensions import override
+
+from shared_lib.testing.tokens import TokenIssuer
+
+
+@contextmanager
+def serve_issuer() -> Iterator[TokenIssuer]:
+    """An issuer whose keys are at `<issuer>/.well-known/jwks.json` while the block runs."""
+    documents: dict[str, dict[str, Any]] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802 - the base class names it
+            body = json.dumps(documents.get(self.path, {})).encode()
+            self.send_response(200 if self.path in documents else 404)
+            self.send_header("Content-Type", "application/jwk-set+json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        issuer = TokenIssuer(f"http://127.0.0.1:{server.server_port}")
+        documents["/.well-known/jwks.json"] = issuer.jwks()
+        try:
+            yield issuer
+        finally:
+            server.shutdown()
+            thread.join()

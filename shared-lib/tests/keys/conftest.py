@@ -1,0 +1,57 @@
+"""A `signing_keys` table for each test, in a schema of its own, made from its declaration."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import MetaData
+from sqlalchemy.dialects.postgresql import dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+@pytest.fixture
+async def keys_url(postgres_url: str) -> str:
+    schema = f"keys_{uuid4().hex[:16]}"
+    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}search_path={schema}"
+    table = signing_keys_table(MetaData())
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"CREATE SCHEMA {schema}")
+    await connection.execute(str(CreateTable(table).compile(dialect=dialect())))
+    for index in table.indexes:
+        await connection.execute(str(CreateIndex(index).compile(dialect=dialect())))
+    await connection.close()
+    return url
+
+
+@pytest.fixture
+async def connect(keys_url: str) -> AsyncIterator[Connect]:
+    opened: list[asyncpg.Connection] = []
+
+    async def open_another() -> asyncpg.Connection:
+        opened.append(await asyncpg.connect(keys_url))
+        return opened[-1]
+
+    yield open_another
+    for connection in opened:
+        await connection.close()
+
+
+@pytest.fixture
+async def connection(connect: Connect) -> asyncpg.Connection:
+    return await connect()
+
+
+@pytest.fixture(scope="session")
+def encryption_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def store(encryption_key: str) -> SigningKeyStore:
+    return SigningKeyStore(KeyCipher([encryption_key]), Schedule())

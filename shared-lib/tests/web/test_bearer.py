@@ -1,0 +1,165 @@
+"""Who gets past the bearer middleware, with really signed tokens."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.types import Message, Scope
+
+from shared_lib.ids import uuid7
+from shared_lib.testing.tokens import TokenIssuer
+from shared_lib.web import BearerMiddleware
+
+from .conftest import Services, is_public, tenant_variable
+
+CHALLENGE = 'Bearer realm="phase-zero"'
+INVALID = 'Bearer realm="phase-zero", error="invalid_token"'
+
+
+def refused(response: httpx.Response, code: str) -> None:
+    assert response.status_code == 401
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["detail"] == code
+    assert response.headers["www-authenticate"] == (
+        CHALLENGE if code == "missing_token" else INVALID
+    )
+
+
+async def test_a_good_token_reaches_the_route(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    sub, tenant = uuid7(), uuid4()
+    token = issuer.person(sub=sub, tenant_id=tenant)
+    response = await client.get("/tell", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 200
+    assert response.json()["sub"] == str(sub)
+    assert response.json()["tenant"] == str(tenant)
+
+
+async def test_the_tenant_is_gone_when_the_request_is_over(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    token = issuer.person(tenant_id=uuid4())
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await client.get("/tell", headers=headers)).json()["tenant"] is not None
+    assert tenant_variable.get() is None
+    assert (await client.get("/nowhere", headers=headers)).status_code == 404
+    assert tenant_variable.get() is None
+    assert (await client.get("/public/tell")).json()["tenant"] is None
+
+
+async def test_a_tenant_left_in_the_context_does_not_reach_an_anonymous_request(
+    client: httpx.AsyncClient,
+) -> None:
+    before = tenant_variable.set(uuid4())
+    try:
+        assert (await client.get("/public/tell")).json()["tenant"] is None
+    finally:
+        tenant_variable.reset(before)
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
+async def test_the_scheme_has_no_case(
+    client: httpx.AsyncClient, issuer: TokenIssuer, scheme: str
+) -> None:
+    headers = {"Authorization": f"{scheme}  {issuer.person()}"}
+    assert (await client.get("/tell", headers=headers)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/tell", "/nowhere", "/internal/tell"])
+async def test_no_token(client: httpx.AsyncClient, path: str) -> None:
+    refused(await client.get(path), "missing_token")
+
+
+@pytest.mark.parametrize("sent", ["Basic dXNlcjpwYXNz", "Digest x", "Bearerx y", "Token abc", ""])
+async def test_another_scheme_is_no_token(client: httpx.AsyncClient, sent: str) -> None:
+    refused(await client.get("/tell", headers={"Authorization": sent}), "missing_token")
+
+
+async def test_basic_reaches_a_public_operation_untouched(client: httpx.AsyncClient) -> None:
+    sent = "Basic dXNlcjpwYXNz"
+    response = await client.get("/public/tell", headers={"Authorization": sent})
+    assert response.status_code == 200
+    assert response.json()["authorization"] == sent
+    assert response.json()["sub"] is None
+
+
+@pytest.mark.parametrize("path", ["/tell", "/public/tell"])
+@pytest.mark.parametrize("sent", [b"Bearer", b"Bearer ", b"Bearer x.y.z", b"Bearer \xc3\xa9.y.z"])
+async def test_a_bad_token_is_refused_everywhere(
+    client: httpx.AsyncClient, path: str, sent: bytes
+) -> None:
+    refused(await client.get(path, headers={"Authorization": sent}), "invalid_token")
+
+
+@pytest.mark.parametrize("path", ["/tell", "/public/tell"])
+async def test_two_headers_are_refused_though_each_is_good(
+    client: httpx.AsyncClient, issuer: TokenIssuer, path: str
+) -> None:
+    good = f"Bearer {issuer.person()}"
+    twice = [("Authorization", good), ("Authorization", good)]
+    refused(await client.get(path, headers=twice), "invalid_token")
+    mixed = [("Authorization", "Basic dXNlcjpwYXNz"), ("Authorization", good)]
+    refused(await client.get(path, headers=mixed), "invalid_token")
+
+
+async def test_an_expired_and_a_foreign_token(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    stranger = TokenIssuer(issuer.issuer, number=1)
+    for token in (issuer.person(lifetime=-60), stranger.person()):
+        response = await client.get("/tell", headers={"Authorization": f"Bearer {token}"})
+        refused(response, "invalid_token")
+
+
+async def test_internal_paths_take_tokens_between_services_only(
+    client: httpx.AsyncClient, issuer: TokenIssuer
+) -> None:
+    person = {"Authorization": f"Bearer {issuer.person()}"}
+    service = {"Authorization": f"Bearer {issuer.service_to_service()}"}
+    assert (await client.get("/internal/tell", headers=service)).status_code == 200
+    refused(await client.get("/internal/tell", headers=person), "invalid_token")
+    refused(await client.get("/tell", headers=service), "invalid_token")
+    assert (await client.get("/internals/tell", headers=person)).status_code == 200
+
+
+async def test_a_websocket_without_a_token_is_closed_before_it_opens(service: Services) -> None:
+    sent: list[Message] = []
+    scope: Scope = {
+        "type": "websocket",
+        "path": "/public/socket",
+        "headers": [],
+        "query_string": b"",
+        "client": None,
+        "subprotocols": [],
+    }
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await service()(scope, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.fixture
+async def lifespans() -> AsyncIterator[list[str]]:
+    yield []
+
+
+async def test_the_lifespan_passes(issuer: TokenIssuer, lifespans: list[str]) -> None:
+    async def app(scope: Scope, _receive: Any, _send: Any) -> None:
+        lifespans.append(scope["type"])
+
+    middleware = BearerMiddleware(
+        app,
+        verifier=None,  # type: ignore[arg-type]  # nothing is verified
+        is_public=is_public,
+        tenant_variable=tenant_variable,
+    )
+    await middleware({"type": "lifespan"}, None, None)  # type: ignore[arg-type]  # not called
+    assert lifespans == ["lifespan"]
