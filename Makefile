@@ -54,15 +54,15 @@ lint: $(INSTALLED) ## Check style, formatting and the direction of imports
 
 # What exists of $(2) in the directory $(1).
 present = $(foreach part,$(2),$(if $(wildcard $(1)/$(part)),$(part)))
-# Each in its own directory: there are two packages called app.
-mypy = cd $(1) && $(BIN)/mypy --config-file $(CURDIR)/pyproject.toml $(call present,$(1),$(2))
+# Each in its own directory: there are two packages called app, and tests without __init__.py.
+mypy = cd $(1) && MYPYPATH=src:$(CURDIR) $(BIN)/mypy --config-file $(CURDIR)/pyproject.toml \
+  --explicit-package-bases $(call present,$(1),$(2))
 
 check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
-	@$(call mypy,.,infra)
-	@$(call mypy,.,tests)
+	@$(call mypy,.,infra tests)
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"

@@ -111,6 +111,6 @@ def _include_routers(app: FastAPI, process: Process) -> None:
 def __getattr__(name: str) -> FastAPI:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
-        application = globals()["app"] = create_app(IdentitySettings())
+        application = globals()["app"] = create_app(IdentitySettings())  # type: ignore[call-arg]  # from the environment
         return application
     raise AttributeError(name)

@@ -8,6 +8,7 @@ import httpx
 from fastapi import Depends, FastAPI
 
 from app.core.access import PLATFORM_ROLES, admission
+from app.core.anonymous import ANONYMOUS
 from app.core.identity import Identity
 from app.core.keys import StoredKeySet
 from app.core.models import DATABASE, metadata
@@ -76,7 +77,8 @@ def create_app(settings: CoreSettings) -> FastAPI:
     )
     _include_routers(app, databases[Scope.ORGANIZATION], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
-    install_middleware(app, settings, verifier, public_paths, current_tenant_id)
+    anonymous = None if settings.require_auth else ANONYMOUS
+    install_middleware(app, settings, verifier, public_paths, current_tenant_id, anonymous)
     return app
 
 

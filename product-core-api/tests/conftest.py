@@ -16,6 +16,7 @@ from shared_lib.ids import uuid7
 from shared_lib.testing.jwks_server import serve_issuer
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
+from tests.documented import Undocumented
 
 MakeOrganization = Callable[..., Awaitable["Tenant"]]
 
@@ -85,11 +86,19 @@ async def application(settings: CoreSettings) -> AsyncIterator[FastAPI]:
         yield app
 
 
+def open_client(application: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://core")
+
+
 @pytest.fixture(scope="session")
 async def client(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://core") as opened:
+    """Calls the application; at its end, every answer must have been one that is documented."""
+    undocumented = Undocumented(application)
+    async with open_client(application) as opened:
+        opened.event_hooks["response"].append(undocumented)
         yield opened
+    assert not undocumented.found, "undocumented answers:\n" + "\n".join(sorted(undocumented.found))
 
 
 @pytest.fixture(scope="session")

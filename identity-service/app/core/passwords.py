@@ -63,10 +63,6 @@ class PasswordHashing:
         """A hash to store, in the PHC string format. Raises SignInBusy."""
         return await self._in_thread(lambda: self._hash(password))
 
-    def is_current(self, stored: str) -> bool:
-        """Whether a stored hash was made with the present parameters. Computes none."""
-        return not self._argon2.check_needs_rehash(stored)
-
     def close(self) -> None:
         """Let the hashes that are under way end; begin no other."""
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -74,7 +70,7 @@ class PasswordHashing:
     def _check(self, stored: str | None, password: str) -> Checked:
         self.computed += 1
         try:
-            self._argon2.verify(stored or self._decoy, _prepared(password))
+            self._argon2.verify(stored or self._decoy, prepared(password))
         except (VerificationError, InvalidHashError):
             return Checked(matches=False)
         if stored is None:
@@ -84,7 +80,7 @@ class PasswordHashing:
 
     def _hash(self, password: str) -> str:
         self.computed += 1
-        return self._argon2.hash(_prepared(password))
+        return self._argon2.hash(prepared(password))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
@@ -95,6 +91,6 @@ class PasswordHashing:
         return await asyncio.wrap_future(future)
 
 
-def _prepared(password: str) -> bytes:
+def prepared(password: str) -> bytes:
     """The same bytes however a keyboard composes its characters (NIST SP 800-63B 5.1.1.2)."""
     return unicodedata.normalize("NFKC", password).encode()

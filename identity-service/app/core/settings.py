@@ -17,8 +17,8 @@ _LONGEST_ACCESS = 900
 _SECRET_LENGTH = 32
 
 # OWASP, Password Storage Cheat Sheet: Argon2id with 19 MiB, two iterations, one lane.
-_OWASP_MEMORY_KIB = 19 * 1024
-_OWASP_ITERATIONS = 2
+OWASP_MEMORY_KIB = 19 * 1024
+OWASP_ITERATIONS = 2
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -55,10 +55,10 @@ class IdentitySettings(ServiceSettings):
     password_sign_in: bool = True
     """Whether people may sign in with a password at the token endpoint."""
 
-    argon2_memory_kib: PositiveInt = _OWASP_MEMORY_KIB
+    argon2_memory_kib: PositiveInt = OWASP_MEMORY_KIB
     """Memory of one password hash, in KiB."""
 
-    argon2_iterations: PositiveInt = _OWASP_ITERATIONS
+    argon2_iterations: PositiveInt = OWASP_ITERATIONS
     """Passes over that memory."""
 
     argon2_parallelism: PositiveInt = 1
@@ -107,11 +107,11 @@ class IdentitySettings(ServiceSettings):
     @override
     def insecure(self) -> list[str]:
         too_weak = {
-            f"argon2_memory_kib must be at least {_OWASP_MEMORY_KIB}": (
-                self.argon2_memory_kib < _OWASP_MEMORY_KIB
+            f"argon2_memory_kib must be at least {OWASP_MEMORY_KIB}": (
+                self.argon2_memory_kib < OWASP_MEMORY_KIB
             ),
-            f"argon2_iterations must be at least {_OWASP_ITERATIONS}": (
-                self.argon2_iterations < _OWASP_ITERATIONS
+            f"argon2_iterations must be at least {OWASP_ITERATIONS}": (
+                self.argon2_iterations < OWASP_ITERATIONS
             ),
             f"access_token_lifetime must be at most {_LONGEST_ACCESS}": (
                 self.access_token_lifetime > _LONGEST_ACCESS

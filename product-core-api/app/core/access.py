@@ -5,9 +5,22 @@ from typing import Any
 from fastapi import Depends
 
 from shared_lib.caller import Caller
-from shared_lib.tenancy import ANY_MODE, Access, AccessMode, Guard, Operation, Scope, call
+from shared_lib.tenancy import (
+    ANY_MODE,
+    READ_MODES,
+    WRITE_MODES,
+    Access,
+    AccessMode,
+    Guard,
+    Operation,
+    Scope,
+    call,
+)
 
 PLATFORM_ROLES = frozenset({"platform_admin", "support_agent"})
+
+# What the procedure `admit` takes for the access modes in which an operation works.
+_MODE_BITS = {AccessMode.ACTIVE: 1, AccessMode.READ_ONLY: 2, AccessMode.BLOCKED: 4}
 
 # Write implies read; see `_expanded`. `support_access` is consent, which is the owner's alone.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
@@ -27,9 +40,16 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "viewer": frozenset({"org:read", "popups:read"}),
     "client": frozenset(),
     "platform_admin": frozenset(
-        {"audit_events:read", "organizations:write", "support_sessions:write"}
+        {
+            "audit_events:read",
+            "organizations:search",
+            "organizations:write",
+            "support_sessions:write",
+        }
     ),
-    "support_agent": frozenset({"audit_events:read", "support_sessions:write"}),
+    "support_agent": frozenset(
+        {"audit_events:read", "organizations:search", "support_sessions:write"}
+    ),
 }
 
 
@@ -64,16 +84,16 @@ def require_platform_permission(resource: str, verb: str, *, own_transactions: b
 def admission(operation: Operation, caller: Caller) -> str:
     """The CALL that ends the opening batch; see the procedure `admit` in the migrations."""
     token = caller.token
-    if token is None or operation.scope in (Scope.PUBLIC, Scope.SERVICE):
+    if token is None:
         return ""
-    default = {AccessMode.ACTIVE} if operation.writes else {AccessMode.ACTIVE, AccessMode.READ_ONLY}
-    modes = operation.modes if token.role == "owner" else operation.modes & default
+    modes = operation.modes
+    if token.role != "owner":
+        modes &= WRITE_MODES if operation.writes else READ_MODES
     return call(
         "public.admit",
-        operation.scope.value,
-        "client" if token.role == "client" else "worker",
+        token.role == "client",
         operation.writes,
-        ",".join(sorted(modes)),
+        sum(_MODE_BITS[mode] for mode in modes),
         token.tenant_id,
         token.sid,
         token.iat,

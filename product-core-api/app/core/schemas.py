@@ -1,12 +1,25 @@
 """What the bodies of all resources share."""
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+_RFC_3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
 
 
 class Body(BaseModel):
-    """A JSON body: unknown fields are refused, NUL characters too (PostgreSQL has none)."""
+    """A JSON body: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,14 +30,34 @@ class Body(BaseModel):
 
 def _without_nul(value: str) -> str:
     if "\x00" in value:
-        raise ValueError("NUL characters are not allowed")
+        raise ValueError("PostgreSQL stores no NUL character")
     return value
 
 
-PlainText = Annotated[str, AfterValidator(_without_nul)]
-Name = Annotated[PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-ShortText = Annotated[PlainText, StringConstraints(strip_whitespace=True, max_length=500)]
-Reason = Annotated[PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+def _rfc_3339(value: object) -> object:
+    """pydantic alone would also take Unix times and dates."""
+    if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
+        raise ValueError("must be an RFC 3339 time with its zone, such as 2026-01-31T09:00:00Z")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is not within the years 1 to 9999 in UTC") from None
+
+
+Instant = Annotated[datetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
+# Text is cut to what stands between white space before its length is looked at.
+PlainText = AfterValidator(_without_nul)
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), PlainText
+]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), PlainText]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), PlainText
+]
 
 
 def omitted() -> Any:

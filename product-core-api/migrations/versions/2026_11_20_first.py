@@ -24,22 +24,29 @@ CREATE FUNCTION public.access_mode(
 $$
 """
 
-# Ends the opening batch of every request. The tenant, person, actor and support session are those
-# of the transaction's settings, which policies read too: admitted is what is visible. A procedure,
-# so that no expression, and so no injected SELECT, can call it.
-# token_tenant: the organization of the token, which a request without organization rows has too.
+# Ends the opening batch of every request. Tenant, person, actor and support session are those of
+# the transaction's settings, which policies read too: admitted is what is visible. A procedure, so
+# that no expression, and so no injected SELECT, can call it; nor does it run twice.
+# is_client, writes: 0 or 1. modes: 1 active + 2 read_only + 4 blocked. token_tenant: the token's
+# organization, which a request that sees no organization's rows has too.
 ADMIT = """
 CREATE PROCEDURE public.admit(
-    scope text, member_kind text, writes boolean, modes text,
+    is_client integer, writes integer, modes integer,
     token_tenant uuid, sid uuid, issued_at bigint
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    tenant uuid := nullif(current_setting('app.current_tenant', true), '')::uuid;
     person uuid := nullif(current_setting('app.current_person', true), '')::uuid;
     actor uuid := nullif(current_setting('app.current_actor', true), '')::uuid;
     session uuid := nullif(current_setting('app.support_session', true), '')::uuid;
     session_mode text;
     mode text;
 BEGIN
+    IF current_setting('app.admitted', true) = 'once' THEN
+        RAISE EXCEPTION 'this transaction was admitted before';
+    END IF;
+    SET LOCAL app.admitted = 'once';
+
     IF (
         SELECT 1 FROM public.revocations r
         WHERE r.subject_id = ANY (ARRAY[sid, person, actor])
@@ -49,7 +56,6 @@ BEGIN
     ) = 1 THEN
         RAISE EXCEPTION 'token_revoked' USING ERRCODE = 'PT401';
     END IF;
-
     IF session IS NOT NULL THEN
         SELECT s.mode INTO session_mode FROM public.support_sessions s
         WHERE s.id = session AND s.tenant_id = token_tenant AND s.agent_id = actor
@@ -57,26 +63,30 @@ BEGIN
         IF session_mode IS NULL THEN
             RAISE EXCEPTION 'token_revoked' USING ERRCODE = 'PT401';
         END IF;
-        IF writes AND session_mode <> 'read_write' THEN
-            RAISE EXCEPTION 'read_only' USING ERRCODE = 'PT423';
-        END IF;
     END IF;
 
-    IF scope <> 'organization' THEN
+    IF tenant IS NULL THEN
         RETURN;
     END IF;
-    SELECT public.access_mode(o.status, o.trial_ends_at, o.paid, member_kind, now())
-        INTO mode FROM public.organizations o
-        WHERE o.tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid);
-    IF mode = ANY (string_to_array(modes, ',')) OR (
-        mode IS NOT NULL AND session IS NOT NULL AND NOT writes
-    ) THEN
+    SELECT public.access_mode(
+            o.status, o.trial_ends_at, o.paid,
+            CASE is_client WHEN 1 THEN 'client' ELSE 'worker' END, now()
+        ) INTO mode FROM public.organizations o WHERE o.tenant_id = tenant;
+    IF mode IS NULL THEN
+        RAISE EXCEPTION 'tenant_blocked' USING ERRCODE = 'PT403';
+    END IF;
+    IF session IS NOT NULL AND writes = 0 THEN
         RETURN;
     END IF;
-    IF mode = 'read_only' THEN
+    IF modes & (CASE mode WHEN 'active' THEN 1 WHEN 'read_only' THEN 2 ELSE 4 END) = 0 THEN
+        IF mode = 'read_only' THEN
+            RAISE EXCEPTION 'read_only' USING ERRCODE = 'PT423';
+        END IF;
+        RAISE EXCEPTION 'tenant_blocked' USING ERRCODE = 'PT403';
+    END IF;
+    IF session_mode = 'read_only' OR (session IS NOT NULL AND mode <> 'active') THEN
         RAISE EXCEPTION 'read_only' USING ERRCODE = 'PT423';
     END IF;
-    RAISE EXCEPTION 'tenant_blocked' USING ERRCODE = 'PT403';
 END
 $$
 """
@@ -104,7 +114,7 @@ BEGIN
 END
 $$
 """
-ADMIT_ARGUMENTS = "text, text, boolean, text, uuid, uuid, bigint"
+ADMIT_ARGUMENTS = "integer, integer, integer, uuid, uuid, bigint"
 ACCESS_MODE_ARGUMENTS = "text, timestamptz, boolean, text, timestamptz"
 
 
@@ -120,7 +130,7 @@ def upgrade() -> None:
     op.execute(RECORD_ROW_HISTORY)
     op.execute(
         f"GRANT EXECUTE ON PROCEDURE public.admit({ADMIT_ARGUMENTS}) "
-        "TO product_app, product_platform"
+        "TO product_app, product_platform, product_worker"
     )
     op.execute("GRANT EXECUTE ON FUNCTION public.record_row_history() TO product_owner")
     op.execute("SET LOCAL ROLE product_owner")

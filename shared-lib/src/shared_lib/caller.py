@@ -13,7 +13,7 @@ class Caller:
     """The principal of one request. `token` is None for an anonymous caller."""
 
     token: TokenData | None
-    request_id: str
+    request_id: UUID
     client_ip: str = ""
     user_agent: str = ""
 
@@ -33,7 +33,7 @@ def caller_of(request: HTTPConnection) -> Caller:
     state = request.scope["state"]
     return Caller(
         token=state["token"],
-        request_id=state["request_id"],
+        request_id=UUID(state["request_id"]),
         client_ip=state["client_ip"],
         user_agent=request.headers.get("user-agent", "")[:256],
     )

@@ -1,9 +1,11 @@
 """Logs: one JSON object per line on standard output, without secrets."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,10 +61,15 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return {name: _without_secrets(name, value, 0) for name, value in event.items()}
 
 
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name.lower()) is not None
+
+
 def _without_secrets(name: str, value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    if _SECRET_NAME.search(name.lower()) or depth > _TOO_DEEP:
+    if _names_secret(name) or depth > _TOO_DEEP:
         return _HIDDEN
     if isinstance(value, str):
         return _clean(value)
@@ -84,7 +91,10 @@ def _clean(text: str) -> str:
 
 
 def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
-    return msgspec.json.encode(event, enc_hook=lambda value: _clean(str(value)))
+    try:
+        return msgspec.json.encode(event, enc_hook=lambda value: _clean(str(value)))
+    except Exception:  # noqa: BLE001  # half a character, a number of 80 bits: a line nevertheless
+        return json.dumps(event, default=lambda value: _clean(str(value))).encode()
 
 
 def _render_text(logger: WrappedLogger, method: str, event: EventDict) -> str:

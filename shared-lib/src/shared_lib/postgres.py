@@ -28,3 +28,14 @@ def is_fit(connection: asyncpg.Connection) -> bool:
         and not connection.is_in_transaction()
         and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
     )
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether `error` says that the connection, not the statement, has failed.
+
+    A connection that the server closed while it was idle can be found in any state, so asyncpg's
+    InternalClientError counts.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return error.sqlstate.startswith(("08", "57P"))
+    return isinstance(error, ConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError)

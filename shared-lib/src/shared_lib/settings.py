@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from string import ascii_lowercase, digits
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
@@ -30,6 +31,7 @@ Environment = Literal["development", "staging", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _URL = TypeAdapter(AnyHttpUrl)
+_LETTERS = ascii_lowercase + digits + "_"
 
 
 class SettingsError(ValueError):
@@ -60,7 +62,7 @@ def _exact_url(value: str) -> str:
 
 def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
     for origin in value:
-        if origin == "*":
+        if "*" in origin:
             raise ValueError("must name each origin: `*` would let every page use a session")
         url = _parse_url(origin)
         if str(url) != f"{origin}/" or url.username or url.password:
@@ -158,6 +160,12 @@ class ServiceSettings(BaseSettings):
             raise SettingsError(_explain(type(self), error)) from None
 
     @classmethod
+    def from_environment(cls) -> Self:
+        """The settings that the process was started with. Raises SettingsError."""
+        nothing_given: dict[str, Any] = {}
+        return cls(**nothing_given)
+
+    @classmethod
     @override
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -214,17 +222,17 @@ def _explain(settings: type[ServiceSettings], error: ValidationError) -> str:
     lines = [f"{settings.__name__} cannot be used:"]
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         message = fault["msg"].removeprefix("Value error, ")
-        where = f"{fault['loc'][0]} : " if fault["loc"] else ""
+        where = f"{fault['loc'][0]}: " if fault["loc"] else ""
         lines.append(_name_variables(settings, f"{where}{message}"))
     return "\n".join(lines)
 
 
 def _name_variables(settings: type[ServiceSettings], sentence: str) -> str:
     """`sentence` with the field's name that it starts with replaced by the variables' names."""
-    field, _, rest = sentence.partition(" ")
+    field = sentence[: len(sentence) - len(sentence.lstrip(_LETTERS))]
     if field not in settings.model_fields:
         return sentence
-    return f"{' or '.join(_variables(settings, field))} {rest}"
+    return " or ".join(_variables(settings, field)) + sentence.removeprefix(field)
 
 
 @dataclass(frozen=True, slots=True)

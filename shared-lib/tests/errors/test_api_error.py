@@ -1,7 +1,6 @@
 """The class contract of coded errors and the registry behind the reference page."""
 
 import pytest
-
 from shared_lib import errors
 from shared_lib.errors import ApiError, InvalidToken, MissingToken, TokenRevoked, list_errors
 
@@ -25,7 +24,7 @@ STANDARD = {
 }
 
 
-@pytest.mark.parametrize(("error", "expected"), STANDARD.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("error", "expected"), STANDARD.items(), ids=str)
 def test_standard_errors_keep_status_and_code(
     error: type[ApiError], expected: tuple[int, str]
 ) -> None:

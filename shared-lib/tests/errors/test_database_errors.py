@@ -6,10 +6,6 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-
 from shared_lib.errors import (
     ApiError,
     DatabaseUnavailable,
@@ -19,6 +15,9 @@ from shared_lib.errors import (
     api_error_from_database,
     hide_values,
 )
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 pytestmark = pytest.mark.database
 
@@ -113,7 +112,8 @@ async def test_a_server_that_is_not_there() -> None:
         assert kind(raised.value) is DatabaseUnavailable
         engine = create_async_engine(f"postgresql+asyncpg://nobody@127.0.0.1:{port}/none")
         with pytest.raises(OSError, match=str(port)) as raised:
-            await engine.connect()
+            async with engine.connect():
+                pass
         assert kind(raised.value) is DatabaseUnavailable
 
 
@@ -131,10 +131,7 @@ async def test_a_backend_that_is_terminated(
     async with engine.connect() as doomed:
         pid = await doomed.scalar(text("SELECT pg_backend_pid()"))
         sleeping = asyncio.create_task(doomed.execute(text("SELECT pg_sleep(30)")))
-        while not await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND query ~ 'pg_sleep'", pid
-        ):
-            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
         await connection.execute("SELECT pg_terminate_backend($1)", pid)
         with pytest.raises(DBAPIError) as raised:
             await sleeping
@@ -169,7 +166,8 @@ async def test_a_misuse_of_the_driver_is_our_fault(connection: asyncpg.Connectio
 async def test_a_pool_that_is_exhausted(engine: AsyncEngine) -> None:
     async with engine.connect():
         with pytest.raises(Exception, match="QueuePool limit") as raised:
-            await engine.connect()
+            async with engine.connect():
+                pass
     assert kind(raised.value) is DatabaseUnavailable
 
 

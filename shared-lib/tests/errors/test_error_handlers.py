@@ -12,8 +12,6 @@ import httpx
 import pytest
 from fastapi import Body, FastAPI, HTTPException
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, field_validator
-from structlog.testing import capture_logs
-
 from shared_lib.errors import (
     FieldError,
     NotFound,
@@ -21,6 +19,7 @@ from shared_lib.errors import (
     ValidationFailed,
     install_error_handlers,
 )
+from structlog.testing import capture_logs
 
 SECRET = "hunter2-correct-horse"
 
@@ -122,9 +121,7 @@ async def test_a_coded_error_is_a_problem_document(client: httpx.AsyncClient) ->
 
 async def test_field_errors_of_a_service_are_listed(client: httpx.AsyncClient) -> None:
     body = problem(await client.get("/raise/fields"))
-    assert body["errors"] == [
-        {"field": "body.slug", "code": "slug_short", "message": "Too short"}
-    ]
+    assert body["errors"] == [{"field": "body.slug", "code": "slug_short", "message": "Too short"}]
 
 
 async def test_an_oauth_error_keeps_the_form_of_the_rfc(client: httpx.AsyncClient) -> None:

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from shared_lib.errors import OAuthError, oauth_response
 
 

@@ -6,12 +6,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
+from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
 from sqlalchemy import MetaData
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
-
+DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
@@ -22,9 +22,9 @@ async def keys_url(postgres_url: str) -> str:
     table = signing_keys_table(MetaData())
     connection = await asyncpg.connect(url)
     await connection.execute(f"CREATE SCHEMA {schema}")
-    await connection.execute(str(CreateTable(table).compile(dialect=dialect())))
+    await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
     for index in table.indexes:
-        await connection.execute(str(CreateIndex(index).compile(dialect=dialect())))
+        await connection.execute(str(CreateIndex(index).compile(dialect=DIALECT)))
     await connection.close()
     return url
 

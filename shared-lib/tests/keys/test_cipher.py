@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-
 from shared_lib.clock import utc_now
 from shared_lib.jwks import public_jwk
 from shared_lib.keys import KeyCipher, KeyRecord, KeyState, KeysUndecryptable

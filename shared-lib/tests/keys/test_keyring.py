@@ -9,7 +9,6 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
-
 from shared_lib.errors import KeysUnavailable
 from shared_lib.jwks import read_jwks
 from shared_lib.keys import KeyCipher, Keyring, KeysUndecryptable, Schedule, SigningKeyStore
@@ -26,7 +25,10 @@ from shared_lib.tokens import (
 pytestmark = pytest.mark.database
 
 ISSUER = "https://identity.example.com"
-AGE = "UPDATE signing_keys SET published_at = published_at - $1, deactivated_at = deactivated_at - $1"
+AGE = """
+UPDATE signing_keys
+SET published_at = published_at - $1::interval, deactivated_at = deactivated_at - $1::interval
+"""
 
 
 class Database:
@@ -192,9 +194,7 @@ async def test_does_not_start_over_keys_that_it_cannot_open(
         await Keyring(database.connect, stranger).start()
 
 
-async def test_does_not_start_without_the_table(
-    database: Database, store: SigningKeyStore
-) -> None:
+async def test_does_not_start_without_the_table(database: Database, store: SigningKeyStore) -> None:
     database.away = True
     with pytest.raises(ConnectionRefusedError):
         await Keyring(database.connect, store).start()

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
-
 from shared_lib.jwks import public_jwk
 from shared_lib.keys import (
     KeyCipher,
@@ -22,7 +22,12 @@ from shared_lib.testing.tokens import private_key
 
 pytestmark = pytest.mark.database
 
-AGE = "UPDATE signing_keys SET published_at = published_at - $1, deactivated_at = deactivated_at - $1"
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+AGE = """
+UPDATE signing_keys
+SET published_at = published_at - $1::interval, deactivated_at = deactivated_at - $1::interval
+"""
 
 
 def states(keys: tuple[KeyRecord, ...]) -> list[str]:
@@ -46,8 +51,10 @@ async def test_an_empty_table_gets_a_key_that_signs_and_a_next_one(
     assert await store.load(connection) == keys
 
 
-async def test_of_many_replicas_exactly_one_makes_the_first_key(connect, store) -> None:
-    connections = [await connect() for _ in range(8)]
+async def test_of_many_replicas_exactly_one_makes_the_first_key(
+    connect: Connect, store: SigningKeyStore
+) -> None:
+    connections = [await connect() for _ in range(4)]
     await asyncio.gather(*(store.ensure(connection) for connection in connections))
     found = [await store.load(connection) for connection in connections]
     assert states(found[0]) == ["current", "next"]
@@ -98,7 +105,8 @@ async def test_a_retirement_alone_is_a_step(
     await connection.execute(AGE, timedelta(seconds=661))
     first = (await store.rotate(connection)).demoted
     await connection.execute(
-        "UPDATE signing_keys SET deactivated_at = deactivated_at - $1", timedelta(seconds=3661)
+        "UPDATE signing_keys SET deactivated_at = deactivated_at - $1::interval",
+        timedelta(seconds=3661),
     )
     rotation = await store.rotate(connection)
     assert (rotation.retired, rotation.promoted, rotation.published) == ((first,), None, None)
@@ -114,14 +122,38 @@ async def test_a_missing_next_key_is_published_by_either(
         assert states(await store.load(connection)) == ["current", "next"]
 
 
-async def test_of_many_rotations_at_once_exactly_one_takes_the_step(connect, store) -> None:
-    connections = [await connect() for _ in range(6)]
+async def test_the_declared_grants_are_enough(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    schema = await connection.fetchval("SELECT current_schema()")
+    await connection.execute(
+        f"GRANT USAGE ON SCHEMA {schema} TO identity_auth;"
+        "GRANT SELECT, INSERT,"
+        " UPDATE (state, private_key, activated_at, deactivated_at, retired_at)"
+        " ON signing_keys TO identity_auth;"
+        "SET ROLE identity_auth"
+    )
+    await store.ensure(connection)
+    for seconds in (661, 3661):
+        await connection.execute("RESET ROLE")
+        await connection.execute(AGE, timedelta(seconds=seconds))
+        await connection.execute("SET ROLE identity_auth")
+        await store.rotate(connection)
+    assert states(await store.load(connection)) == ["current", "next", "previous", "retired"]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute("DELETE FROM signing_keys")
+
+
+async def test_of_many_rotations_at_once_exactly_one_takes_the_step(
+    connect: Connect, store: SigningKeyStore
+) -> None:
+    connections = [await connect() for _ in range(3)]
     await store.ensure(connections[0])
     await connections[0].execute(AGE, timedelta(seconds=661))
     results = await asyncio.gather(
         *(store.rotate(connection) for connection in connections), return_exceptions=True
     )
-    assert sum(isinstance(result, RotationRefused) for result in results) == 5
+    assert sum(isinstance(result, RotationRefused) for result in results) == 2
     assert states(await store.load(connections[0])) == ["current", "next", "previous"]
 
 
@@ -138,7 +170,9 @@ async def test_keys_that_cannot_be_opened_are_never_replaced(
         assert await store.load(connection) == before
 
 
-async def test_a_replica_with_another_encryption_key_notices_that_it_came_second(connect) -> None:
+async def test_a_replica_with_another_encryption_key_notices_that_it_came_second(
+    connect: Connect,
+) -> None:
     stores = [
         SigningKeyStore(KeyCipher([Fernet.generate_key().decode()]), Schedule()) for _ in range(2)
     ]
@@ -151,18 +185,21 @@ async def test_a_replica_with_another_encryption_key_notices_that_it_came_second
 
 
 @pytest.mark.parametrize(
-    ("state", "private_key_is", "constraint"),
+    ("state", "sealed", "deactivated", "constraint"),
     [
-        ("current", b"x", "signing_keys_one_current"),
-        ("next", b"x", "signing_keys_one_next"),
-        ("other", None, "signing_keys_state"),
-        ("previous", b"x", "signing_keys_private_key"),
-        ("previous", None, "signing_keys_instants"),
+        ("current", b"x", False, "signing_keys_one_current"),
+        ("next", b"x", False, "signing_keys_one_next"),
+        ("other", None, True, "signing_keys_state"),
+        ("previous", b"x", True, "signing_keys_private_key"),
+        ("previous", None, False, "signing_keys_instants"),
+        ("current", b"x", True, "signing_keys_instants"),
     ],
 )
 async def test_the_table_itself_refuses(
+    *,
     state: str,
-    private_key_is: bytes | None,
+    sealed: bytes | None,
+    deactivated: bool,
     constraint: str,
     connection: asyncpg.Connection,
     store: SigningKeyStore,
@@ -171,10 +208,11 @@ async def test_the_table_itself_refuses(
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
         await connection.execute(
             "INSERT INTO signing_keys (kid, state, public_jwk, private_key, published_at,"
-            " activated_at) VALUES ('x', $1, $2::text::jsonb, $3, now(),"
-            " CASE WHEN $1 <> 'next' THEN now() END)",
+            " activated_at, deactivated_at) VALUES ('x', $1, $2::text::jsonb, $3, now(),"
+            " CASE WHEN $1 <> 'next' THEN now() END, CASE WHEN $4 THEN now() END)",
             state,
             json.dumps(public_jwk(private_key().public_key())),
-            private_key_is,
+            sealed,
+            deactivated,
         )
     assert refused.value.constraint_name == constraint

@@ -165,6 +165,7 @@ async def test_unknown_claims_and_headers_are_ignored(
     ],
 )
 async def test_leeway_is_thirty_seconds(
+    *,
     changed: dict[str, int],
     good: bool,
     issuer: TokenIssuer,

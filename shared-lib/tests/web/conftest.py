@@ -9,12 +9,11 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from starlette.types import Scope
-
 from shared_lib.settings import ServiceSettings
 from shared_lib.testing.tokens import TokenIssuer
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
 from shared_lib.web import Json, install_middleware
+from starlette.types import Scope
 
 ORIGIN = "https://console.example.com"
 PEER = "198.51.100.7"
@@ -31,7 +30,8 @@ tenant_variable: ContextVar[UUID | None] = ContextVar("tenant_variable", default
 
 
 def is_public(scope: Scope) -> bool:
-    return scope["path"].startswith("/public")
+    path: str = scope["path"]
+    return path.startswith("/public")
 
 
 async def tell(request: Request) -> Json:

@@ -54,8 +54,13 @@ async def test_a_length_that_lies_is_found_out(limited: httpx.AsyncClient) -> No
 
 async def test_a_length_that_is_no_number_is_not_believed(limited: httpx.AsyncClient) -> None:
     for length in ("-1", "+1", "1e9", "٣"):
-        headers = {"Content-Length": length.encode()}
+        headers = {b"Content-Length": length.encode()}
         refused(await limited.post("/public/read", content=chunks(LIMIT + 1), headers=headers))
+
+
+async def test_an_absurd_length_is_too_large(limited: httpx.AsyncClient) -> None:
+    for length in ("9" * 19, "9" * 5000):
+        refused(await limited.post("/public/ignore", headers={"Content-Length": length}))
 
 
 async def test_the_length_is_refused_before_the_token_is_asked_for(

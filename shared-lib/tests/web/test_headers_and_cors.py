@@ -30,9 +30,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("path", "status"), PATHS)
-async def test_every_answer_carries_them(
-    client: httpx.AsyncClient, path: str, status: int
-) -> None:
+async def test_every_answer_carries_them(client: httpx.AsyncClient, path: str, status: int) -> None:
     response = await client.get(path)
     assert response.status_code == status
     for name, value in HEADERS.items():

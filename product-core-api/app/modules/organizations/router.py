@@ -86,7 +86,7 @@ async def reactivate_organization(
 
 @support_router.get(
     "",
-    dependencies=[require_platform_permission("support_sessions", "read")],
+    dependencies=[require_platform_permission("organizations", "search")],
     response_model=Listing[OrganizationRead],
 )
 async def search_organizations(

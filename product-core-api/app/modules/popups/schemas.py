@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import StringConstraints
 
-from app.core.schemas import Body, Name, ShortText, omitted
+from app.core.schemas import Body, Instant, Name, ShortText, omitted
 
 
 class PopupStatus(StrEnum):
@@ -46,8 +46,8 @@ class PopupCreate(Body):
     slug: Slug | None = None
     tagline: ShortText | None = None
     location: ShortText | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
     status: PopupStatus = PopupStatus.DRAFT
 
 
@@ -58,6 +58,6 @@ class PopupUpdate(Body):
     slug: Slug = omitted()
     tagline: ShortText | None = None
     location: ShortText | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
     status: PopupStatus = omitted()

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
-from app.core.schemas import Body
+from app.core.schemas import Body, Instant
 
 
 class RevocationKind(StrEnum):
@@ -25,8 +25,8 @@ class Revocation(Body):
     kind: RevocationKind
     subject_id: UUID
     tenant_id: UUID | None = None
-    not_before: AwareDatetime | None = None
-    ended_at: AwareDatetime
+    not_before: Instant | None = None
+    ended_at: Instant
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "Revocation":

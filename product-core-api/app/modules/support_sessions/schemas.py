@@ -11,6 +11,13 @@ from pydantic import Field, StringConstraints
 from app.core.schemas import Body, PlainText
 from app.modules.organizations.schemas import SupportAccess
 
+SupportReason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=10, max_length=1000), PlainText
+]
+Ticket = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), PlainText
+]
+
 
 class SupportMode(StrEnum):
     """What a support session may do."""
@@ -22,12 +29,8 @@ class SupportMode(StrEnum):
 class Impersonate(Body):
     """Start a support session. `member_id`: whom to act as; without one, nobody in particular."""
 
-    reason: Annotated[
-        PlainText, StringConstraints(strip_whitespace=True, min_length=10, max_length=1000)
-    ]
-    ticket: Annotated[
-        PlainText, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
-    ] | None = None
+    reason: SupportReason
+    ticket: Ticket | None = None
     mode: SupportMode = SupportMode.READ_ONLY
     minutes: Annotated[int, Field(ge=1, le=60, strict=True)] = 30
     member_id: UUID | None = None

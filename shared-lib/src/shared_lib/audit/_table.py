@@ -97,7 +97,7 @@ class EventInsert:
                 "reason": event.reason,
                 "client_ip": caller.client_ip,
                 "user_agent": caller.user_agent,
-                "request_id": caller.request_id,
+                "request_id": str(caller.request_id),
                 "changes": event.changes,
             }
         )

@@ -39,14 +39,21 @@ SELECT tablename, policyname, permissive, roles::text AS roles, cmd, qual, with_
 FROM pg_policies WHERE schemaname = 'public'
 """
 _GRANTS = """
-SELECT c.relname, pg_get_userbyid(a.grantee) AS grantee, a.privilege_type, NULL AS column_name
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
+SELECT c.relname, coalesce(r.rolname, 'PUBLIC') AS grantee, a.privilege_type, NULL AS column_name
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
 UNION ALL
-SELECT c.relname, pg_get_userbyid(a.grantee), a.privilege_type, t.attname
+SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), a.privilege_type, t.attname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+JOIN pg_attribute t ON t.attrelid = c.oid
+CROSS JOIN LATERAL aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
+"""
+_HISTORY = """
+SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND t.tgname = c.relname || '_history' AND t.tgenabled = 'O'
 """
 _ROLE = """
 SELECT current_user AS name, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
@@ -93,6 +100,12 @@ async def catalogue_faults(
             faults.append(f"table {name}: row level security is not forced")
     expected_policies = dict(_expected_policies(declared, database))
     faults += _differences("policy", expected_policies, await _live_policies(connection))
+    recorded = {row["relname"] for row in await connection.fetch(_HISTORY)}
+    faults += [
+        f"trigger {name}_history is missing"
+        for name, isolation in declared.items()
+        if isolation.history and name not in recorded
+    ]
     expected_grants = dict.fromkeys(_expected_grants(declared, database), "granted")
     faults += _differences("grant", expected_grants, await _live_grants(connection))
     return faults

@@ -1,6 +1,6 @@
 """From token to row: access declarations, admission, transactions and the doors to them."""
 
-from shared_lib.tenancy._access import ANY_MODE, READ_MODES, Access, AccessMode, Scope
+from shared_lib.tenancy._access import ANY_MODE, READ_MODES, WRITE_MODES, Access, AccessMode, Scope
 from shared_lib.tenancy._app import ServiceApp
 from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
 from shared_lib.postgres import TenantConnection
@@ -35,6 +35,7 @@ from shared_lib.tenancy._unit import Runtime, Unit
 __all__ = [
     "ANY_MODE",
     "READ_MODES",
+    "WRITE_MODES",
     "Access",
     "AccessMode",
     "CommitFailed",

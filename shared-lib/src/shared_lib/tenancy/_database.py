@@ -41,6 +41,10 @@ class Lease:
             if isinstance(error, asyncio.CancelledError):
                 raise
 
+    def discard(self) -> None:
+        """Close the connection at once; releasing the lease then throws it away. No I/O."""
+        self.connection.terminate()
+
     def release(self) -> None:
         """Give the connection back, or throw it away if it is not fit. No I/O."""
         adapter: Any = self._fairy.dbapi_connection
@@ -94,6 +98,7 @@ class Database:
                 "server_settings": {"application_name": application_name},
             },
         )
+        self.size = pool_size
         self._timeout = pool_timeout
         self._turns = asyncio.Semaphore(pool_size)
         event.listen(self.engine.sync_engine, "checkout", _refuse_unfit)

@@ -1,7 +1,5 @@
 """Refuses a caller from the token alone, before a connection is taken."""
 
-from collections.abc import Iterable
-
 from fastapi import Request
 
 from shared_lib.errors import MissingPermission, MissingToken, TenantRequired
@@ -27,18 +25,21 @@ class Guard:
 
 def check_access(access: Access, token: TokenData | None) -> None:
     """Raise unless `token` may do what `access` declares. No I/O; admission does the rest."""
-    if access.scope is Scope.PUBLIC:
-        return
+    check_scope(access.scope, token)
     if token is None:
-        raise MissingToken
+        return
     if token.act is not None and not access.support:
         raise MissingPermission
-    _check_scope(access.scope, token)
     if access.roles is not None and passing_role(token) not in access.roles:
         raise MissingPermission
 
 
-def _check_scope(scope: Scope, token: TokenData) -> None:
+def check_scope(scope: Scope, token: TokenData | None) -> None:
+    """Raise MissingToken, TenantRequired or MissingPermission unless `token` is one for `scope`."""
+    if scope is Scope.PUBLIC:
+        return
+    if token is None:
+        raise MissingToken
     if token.is_service != (scope is Scope.SERVICE):
         raise MissingPermission
     if scope is Scope.ORGANIZATION and token.tenant_id is None:
@@ -53,8 +54,3 @@ def passing_role(token: TokenData) -> str | None:
     What its mode forbids, admission refuses.
     """
     return "standard" if token.role == "support" else token.role
-
-
-def platform_only(accesses: Iterable[Access]) -> bool:
-    """Whether somebody without a platform permission can never pass all of `accesses`."""
-    return any(access.scope is Scope.PLATFORM and access.roles for access in accesses)

@@ -9,6 +9,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared_lib.errors import (
     ApiError,
+    BadRequest,
+    BodyTooLarge,
     DatabaseUnavailable,
     InvalidToken,
     KeysUnavailable,
@@ -69,7 +71,8 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
 
 def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
     responses = described["responses"]
-    responses.pop("422", None) if not _takes_input(described) else None
+    if not _takes_input(described):
+        responses.pop("422", None)
     for status, response in problems(*_errors(described, operation)).items():
         known = responses.get(str(status))
         if known is None or status == ValidationFailed.status:
@@ -81,9 +84,12 @@ def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
 def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[ApiError]]:
     if _takes_input(described):
         yield ValidationFailed
+    if "requestBody" in described:
+        yield from (BadRequest, BodyTooLarge)
+    yield from (InvalidToken, KeysUnavailable)  # a bad token is refused wherever it is sent
     if operation.scope is Scope.PUBLIC:
         return
-    yield from (MissingToken, InvalidToken, TokenRevoked, KeysUnavailable, DatabaseUnavailable)
+    yield from (MissingToken, TokenRevoked, DatabaseUnavailable)
     yield MissingPermission
     if operation.scope is Scope.ORGANIZATION:
         yield TenantRequired

@@ -14,7 +14,8 @@ from shared_lib.tenancy._access import (
     Scope,
     Transactional,
 )
-from shared_lib.tenancy._guard import Guard
+from shared_lib.tenancy._guard import Guard, check_access, check_scope
+from shared_lib.tokens import TokenData
 
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _WIDTH = {Scope.PUBLIC: 0, Scope.USER: 1, Scope.ORGANIZATION: 2, Scope.PLATFORM: 3}
@@ -40,7 +41,8 @@ def door(scope: Scope) -> Callable[[_Door], _Door]:
 class Operation:
     """What the guards and doors of an operation say together.
 
-    `action` names it in the audit trail: `<resource>.<verb>`. All of `accesses` must pass.
+    `action` names it in the audit trail: the resource of its permission (else its tag), and the
+    first word of its name. All of `accesses` must pass.
     """
 
     name: str
@@ -51,6 +53,12 @@ class Operation:
     modes: frozenset[AccessMode]
     audited: bool
     transactions: Transactional
+
+    def check(self, token: TokenData | None) -> None:
+        """Raise unless a caller with `token` passes the scope and every guard. No I/O."""
+        check_scope(self.scope, token)
+        for access in self.accesses:
+            check_access(access, token)
 
     @property
     def permissions(self) -> list[str]:
@@ -71,7 +79,8 @@ def operation_of(route: Any) -> Operation:
     default_modes = WRITE_MODES if changes else READ_MODES
     modes = frozenset.intersection(*(access.modes or default_modes for access in accesses))
     transactions = {access.transactions for access in accesses} - {"request"}
-    resource = str(route.tags[0]) if route.tags else name
+    permissions = sorted(access.permission for access in accesses if access.permission)
+    resource = permissions[0].partition(":")[0] if permissions else str(*route.tags[:1]) or name
     return Operation(
         name=name,
         action=f"{resource}.{name.partition('_')[0]}",

@@ -11,7 +11,6 @@ from typing_extensions import override
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
 from shared_lib.errors import ApiError, ValidationFailed, api_error_from_database
-from shared_lib.tenancy._guard import check_access
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
 from shared_lib.tenancy._unit import Runtime, Unit
 
@@ -41,8 +40,7 @@ class OperationRoute(APIRoute):
 
 
 async def _perform(unit: Unit, request: Request, handler: _Handler) -> Response:
-    for access in unit.operation.accesses:
-        check_access(access, unit.caller.token)
+    unit.operation.check(unit.caller.token)
     # In full, before a connection is taken: a slow client must not hold one.
     await request.body()
     if unit.operation.transactions == "none":
@@ -54,6 +52,7 @@ async def _perform(unit: Unit, request: Request, handler: _Handler) -> Response:
             return await handler(request)
         request.scope["state"]["tx"] = tx
         response = await handler(request)
+        await unit.record(tx, request)
         await unit.commit(tx)
     except BaseException:
         await tx.abort()
@@ -67,10 +66,10 @@ async def _perform_recorded(unit: Unit, request: Request, handler: _Handler) -> 
     except Exception as error:
         status, code = _answer(error)
         refused = status in _CLIENT_ERRORS
-        await unit.record(request, Outcome.REFUSED if refused else Outcome.FAILED, code)
+        await unit.record_apart(request, Outcome.REFUSED if refused else Outcome.FAILED, code)
         raise
     if not unit.recorded:
-        await unit.record(request, Outcome.SUCCEEDED, None)
+        await unit.record_apart(request, Outcome.SUCCEEDED, None)
     return response
 
 

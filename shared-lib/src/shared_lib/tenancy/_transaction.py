@@ -5,6 +5,7 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy.orm import Session
 
 from shared_lib.audit import AuditEvent, EventInsert
 from shared_lib.caller import Caller
@@ -14,6 +15,7 @@ from shared_lib.tenancy._database import Lease
 from shared_lib.tenancy._session import RequestSession
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 
 class CommitFailed(Exception):
@@ -72,6 +74,13 @@ class Tx:
         if self._session is None:
             self._session = RequestSession(self._open_lease.sqlalchemy_connection(), self._restart)
         return self._session
+
+    async def orm(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` with a sync ORM session over this transaction, in one greenlet.
+
+        For a unit of work; single statements are faster by `rows`, `one` and `execute`.
+        """
+        return await self.session().run_sync(work)
 
     async def commit(self) -> None:
         """End the transaction (for the unit of work alone). Raises what COMMIT raises.

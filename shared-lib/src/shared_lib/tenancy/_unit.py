@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from shared_lib.audit import PLATFORM, AuditEvent, EventInsert, Outcome
 from shared_lib.caller import Caller
-from shared_lib.errors import AuditUnavailable, api_error_from_database
+from shared_lib.errors import AuditUnavailable, DatabaseUnavailable, api_error_from_database
+from shared_lib.postgres import is_lost
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._batch import Settings, opening_batch
 from shared_lib.tenancy._database import Database, Lease
@@ -47,12 +48,28 @@ class Unit:
     async def begin(self) -> Tx:
         """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable.
 
-        A connection that turns out dead at its first use is replaced once: nothing was done on it.
+        Connections that died while they were idle are replaced: nothing was done on them.
         """
-        try:
-            return await self._begin()
-        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-            return await self._begin()
+        scope = self.operation.scope
+        database = self.runtime.databases[scope]
+        for _ in range(database.size + 1):
+            lease = await database.lease()
+            try:
+                await self._open(lease)
+                kind = TRANSACTION_TYPES[scope]
+                return kind(lease, self.caller, self._open, self.runtime.events)
+            except BaseException as error:
+                refusal = _refusal(error)
+                if refusal is None:
+                    # Whatever it was, nobody can say in which state it left the connection.
+                    lease.discard()
+                await _give_up(lease)
+                if is_lost(error):
+                    continue
+                if refusal:
+                    raise refusal from error
+                raise
+        raise DatabaseUnavailable
 
     async def commit(self, tx: Tx) -> None:
         """COMMIT. Until it returns, nothing has been acknowledged."""
@@ -70,23 +87,20 @@ class Unit:
             await tx.abort()
             raise
 
-    async def record(self, request: Request, outcome: Outcome, code: str | None) -> None:
-        """Write the event of a call that its own transaction does not tell of.
+    async def record(self, tx: Tx, request: Request) -> None:
+        """Tell of a change by somebody who is recorded, in the change's own transaction."""
+        if self.is_recorded() and self.operation.writes and not tx.recorded:
+            event = self._event(request, Outcome.SUCCEEDED, None)
+            await tx.record(event, tenant_id=self._tenant(request))
+
+    async def record_apart(self, request: Request, outcome: Outcome, code: str | None) -> None:
+        """Tell of a read or refusal, which cannot be written by its own transaction.
 
         In a second short transaction, without admission, when the first has given its connection
         back. Raises AuditUnavailable: what cannot be recorded is not answered.
         """
-        parameters = request.path_params
-        named = parameters.get("tenant_id") or request.query_params.get("tenant_id")
-        others = [str(value) for name, value in parameters.items() if name != "tenant_id"]
-        event = AuditEvent(
-            self.operation.action,
-            resource_id=", ".join(others) or None,
-            outcome=outcome,
-            code=code,
-        )
         try:
-            await self._insert(event, _uuid(named))
+            await self._insert(self._event(request, outcome, code), self._tenant(request))
         except Exception as error:
             raise AuditUnavailable from error
 
@@ -98,18 +112,6 @@ class Unit:
         staff = token.role in self.runtime.platform_roles
         return staff or token.act is not None or self.operation.audited
 
-    async def _begin(self) -> Tx:
-        scope = self.operation.scope
-        lease = await self.runtime.databases[scope].lease()
-        try:
-            await self._open(lease)
-        except BaseException as error:
-            await _give_up(lease)
-            if refusal := _refusal(error):
-                raise refusal from error
-            raise
-        return TRANSACTION_TYPES[scope](lease, self.caller, self._open, self.runtime.events)
-
     async def _open(self, lease: Lease) -> None:
         batch = opening_batch(
             settings_of(self.caller, self.operation.scope),
@@ -118,10 +120,22 @@ class Unit:
         )
         await lease.connection.execute(batch)
 
-    async def _insert(self, event: AuditEvent, named: UUID | None) -> None:
+    def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
+        ids = (str(value) for name, value in request.path_params.items() if name != "tenant_id")
+        resource_id = ", ".join(ids) or None
+        return AuditEvent(self.operation.action, resource_id, outcome=outcome, code=code)
+
+    def _tenant(self, request: Request) -> UUID:
+        """Whose log tells of the call: the caller's organization, else the one that is asked of."""
         token = self.caller.token
-        own = token.tenant_id if token else None
-        scope = Scope.ORGANIZATION if own else Scope.PLATFORM
+        if token and token.tenant_id:
+            return token.tenant_id
+        named = request.path_params.get("tenant_id") or request.query_params.get("tenant_id")
+        return _uuid(named) or PLATFORM
+
+    async def _insert(self, event: AuditEvent, tenant_id: UUID) -> None:
+        token = self.caller.token
+        scope = Scope.ORGANIZATION if token and token.tenant_id else Scope.PLATFORM
         events = self.runtime.events
         if events is None:
             raise LookupError("this service keeps no audit trail")
@@ -131,7 +145,7 @@ class Unit:
             await connection.execute(
                 opening_batch(settings_of(self.caller, scope), reads_only=False)
             )
-            arguments = events.arguments(event, self.caller, own or named or PLATFORM)
+            arguments = events.arguments(event, self.caller, tenant_id)
             await connection.execute(events.statement.sql, *arguments)
             await connection.execute("COMMIT")
         finally:

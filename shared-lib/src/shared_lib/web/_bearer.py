@@ -30,6 +30,7 @@ class BearerMiddleware:
     Authorization header is an invalid token: proxies disagree about which one counts.
 
     Under `/internal/` the token must be one between services. WebSockets are never public.
+    Where `anonymous` is given, a caller without a token is taken for it.
     While the request runs, `tenant_variable` holds the token's organization.
     """
 
@@ -40,11 +41,13 @@ class BearerMiddleware:
         verifier: Verifier,
         is_public: Callable[[Scope], bool],
         tenant_variable: ContextVar[UUID | None],
+        anonymous: TokenData | None = None,
     ) -> None:
         self.app = app
         self.verifier = verifier
         self.is_public = is_public
         self.tenant_variable = tenant_variable
+        self.anonymous = anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -68,6 +71,8 @@ class BearerMiddleware:
             return await self.verifier.verify(text, internal=scope["path"].startswith(_INTERNAL))
         if scope["type"] == "http" and self.is_public(scope):
             return None
+        if self.anonymous is not None:
+            return self.anonymous
         raise MissingToken
 
 
@@ -83,10 +88,7 @@ def _bearer_token(scope: Scope) -> str | None:
         return None
     if not credentials.isascii():
         raise InvalidToken
-    token = credentials.strip(b" ").decode("ascii")
-    if not token:
-        raise InvalidToken
-    return token
+    return credentials.strip(b" ").decode("ascii")
 
 
 def _bind_to_logs(token: TokenData) -> None:

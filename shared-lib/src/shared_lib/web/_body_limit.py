@@ -7,6 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared_lib.errors import BodyTooLarge
 
+_LONGEST_LENGTH = 18  # digits; Python refuses to read numbers of thousands of them
+
 
 class BodyLimitMiddleware:
     """Lets at most `max_bytes` of a body in: 413 `body_too_large`.
@@ -25,7 +27,7 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self.max_bytes:
+            if name == b"content-length" and value.isdigit() and self._is_too_large(value):
                 raise BodyTooLarge
         received = 0
 
@@ -40,3 +42,6 @@ class BodyLimitMiddleware:
             return message
 
         await self.app(scope, receive_counting, send)
+
+    def _is_too_large(self, length: bytes) -> bool:
+        return len(length) > _LONGEST_LENGTH or int(length) > self.max_bytes

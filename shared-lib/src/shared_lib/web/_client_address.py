@@ -8,6 +8,7 @@ from starlette.types import Scope
 from shared_lib.settings import Network
 
 _Address = IPv4Address | IPv6Address
+_MAPPED = "::ffff:"  # how a socket of both families writes an IPv4 address
 
 
 def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
@@ -20,10 +21,13 @@ def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     client = scope.get("client")
     if not client or not client[0]:
         return ""
-    peer = _parse(client[0])
+    text: str = client[0]
+    if not trusted_proxies and not text.startswith(_MAPPED):
+        return text
+    peer = _parse(text)
     if peer is None:
-        return str(client[0])
-    if not trusted_proxies or not _is_trusted(peer, trusted_proxies):
+        return text
+    if not _is_trusted(peer, trusted_proxies):
         return str(peer)
     address = peer
     for entry in reversed(_forwarded_for(scope)):

@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from shared_lib.errors import install_error_handlers
 from shared_lib.settings import ServiceSettings
+from shared_lib.tokens import TokenData
 from shared_lib.web._bearer import BearerMiddleware, Verifier
 from shared_lib.web._body_limit import BodyLimitMiddleware
 from shared_lib.web._errors import ErrorMiddleware
@@ -27,6 +28,7 @@ def install_middleware(
     verifier: Verifier,
     is_public: Callable[[Scope], bool],
     tenant_variable: ContextVar[UUID | None],
+    anonymous: TokenData | None = None,
 ) -> None:
     """Install error handlers and, from the outside in: request context, security headers, CORS,
     errors, body limit, bearer.
@@ -37,7 +39,11 @@ def install_middleware(
     """
     install_error_handlers(app)
     app.add_middleware(
-        BearerMiddleware, verifier=verifier, is_public=is_public, tenant_variable=tenant_variable
+        BearerMiddleware,
+        verifier=verifier,
+        is_public=is_public,
+        tenant_variable=tenant_variable,
+        anonymous=anonymous,
     )
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.body_limit_bytes)
     app.add_middleware(ErrorMiddleware)

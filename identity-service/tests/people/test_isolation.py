@@ -1,0 +1,88 @@
+"""What each role of the database sees of memberships, tried on the tables themselves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from shared_lib.ids import uuid7
+from shared_lib.postgres import TenantConnection
+from shared_lib.testing.postgres import Cluster
+from tests.conftest import Identity
+
+
+@asynccontextmanager
+async def connected(cluster: Cluster, database: str, role: str) -> AsyncIterator[asyncpg.Connection]:
+    url = cluster.url(database, role).replace("+asyncpg", "")
+    connection = await asyncpg.connect(url, connection_class=TenantConnection)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "setting"),
+    [("identity_app", "app.current_tenant"), ("identity_auth", "app.current_person")],
+)
+async def test_a_role_sees_the_rows_of_its_setting_only(
+    cluster: Cluster, database_name: str, identity: Identity, role: str, setting: str
+) -> None:
+    person, organization = await identity.make_member()
+    await identity.make_member()
+    visible = organization.id if role == "identity_app" else person.id
+    async with connected(cluster, database_name, role) as connection:
+        with pytest.raises(asyncpg.InvalidTextRepresentationError):
+            await connection.fetch("SELECT * FROM memberships")
+        await connection.execute(f"SET {setting} = '{visible}'")
+        rows = await connection.fetch("SELECT tenant_id, person_id FROM memberships")
+        assert [tuple(row) for row in rows] == [(organization.id, person.id)]
+        await connection.execute(f"SET {setting} = '{uuid7()}'")
+        assert await connection.fetch("SELECT * FROM memberships") == []
+
+
+@pytest.mark.parametrize(
+    ("role", "table"),
+    [
+        (role, table)
+        for role in ("identity_app", "identity_platform", "identity_worker")
+        for table in ("people", "credentials", "sign_in_sessions", "refresh_tokens", "signing_keys")
+    ],
+)
+async def test_sign_in_tables_are_for_sign_in_only(
+    cluster: Cluster, database_name: str, role: str, table: str
+) -> None:
+    async with connected(cluster, database_name, role) as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE people SET platform_role = 'platform_admin'",
+        "UPDATE people SET verified_at = now(), active = true",
+        "UPDATE memberships SET role = 'owner'",
+        "INSERT INTO memberships SELECT * FROM memberships",
+        "UPDATE sign_in_sessions SET expires_at = 'infinity'",
+        "UPDATE refresh_tokens SET expires_at = 'infinity'",
+        "UPDATE service_accounts SET secret_hash = ''",
+        "SELECT * FROM pending_revocations",
+        "DELETE FROM pending_revocations",
+        "DELETE FROM sign_in_sessions",
+        "TRUNCATE refresh_tokens",
+    ],
+)
+async def test_sign_in_cannot_raise_anybody(
+    cluster: Cluster, database_name: str, statement: str
+) -> None:
+    async with connected(cluster, database_name, "identity_auth") as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+
+
+async def test_admission_is_not_for_everybody(cluster: Cluster, database_name: str) -> None:
+    async with connected(cluster, database_name, "identity_worker") as connection:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"CALL public.admit('{uuid7()}', '{uuid7()}')")

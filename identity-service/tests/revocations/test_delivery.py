@@ -1,0 +1,131 @@
+"""Delivery of revocations: a core that is down, replicas side by side, a process that died."""
+
+import asyncio
+from uuid import UUID
+
+import asyncpg
+import httpx
+import jwt
+
+from shared_lib.testing.postgres import Cluster
+from tests.conftest import (
+    CoreReceiver,
+    Identity,
+    bearer,
+    client_of,
+    make_settings,
+    running,
+)
+
+
+async def sign_out(identity: Identity) -> UUID:
+    """Somebody signs in and out; the id of his session."""
+    answer = await identity.sign_in(await identity.make_person())
+    response = await identity.client.post("/logout", headers=bearer(answer["access_token"]))
+    assert response.status_code == 204
+    claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+    return UUID(claims["sid"])
+
+
+async def waiting(admin: asyncpg.Connection) -> int:
+    count: int = await admin.fetchval("SELECT count(*) FROM pending_revocations")
+    return count
+
+
+async def until_empty(admin: asyncpg.Connection) -> None:
+    async with asyncio.timeout(10):
+        while await waiting(admin):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_core_that_is_down_learns_it_when_it_is_back(
+    cluster: Cluster, own_database: str
+) -> None:
+    core = CoreReceiver()
+    with core.listening():
+        settings = make_settings(cluster, own_database, core.url)
+    admin = await asyncpg.connect(cluster.admin_url(own_database))
+    async with running(settings) as app, client_of(app) as client:
+        identity = Identity(app, client, admin, settings)
+        sid = await sign_out(identity)
+        async with asyncio.timeout(10):
+            while not await admin.fetchval("SELECT max(attempts) > 1 FROM pending_revocations"):
+                await asyncio.sleep(0.05)
+        core.status = 503
+        with core.listening():
+            async with asyncio.timeout(5):
+                while not core.revoked(sid):
+                    await asyncio.sleep(0.05)
+            assert await waiting(admin) == 1
+            core.status = 204
+            await until_empty(admin)
+    assert {revocation["subject_id"] for revocation in core.revoked(sid)} == {str(sid)}
+    await admin.close()
+
+
+async def test_what_a_process_left_behind_is_sent_when_the_next_one_starts(
+    cluster: Cluster, own_database: str
+) -> None:
+    core = CoreReceiver()
+    with core.listening():
+        silent = make_settings(cluster, own_database, "http://127.0.0.1:9")
+        admin = await asyncpg.connect(cluster.admin_url(own_database))
+        async with running(silent) as app, client_of(app) as client:
+            sids = [await sign_out(Identity(app, client, admin, silent)) for _ in range(3)]
+        assert await waiting(admin) == 3
+        assert not core.received
+        async with running(make_settings(cluster, own_database, core.url)):
+            await until_empty(admin)
+    assert all(core.revoked(sid) for sid in sids)
+    await admin.close()
+
+
+async def test_replicas_do_not_trip_over_each_other(cluster: Cluster, own_database: str) -> None:
+    core = CoreReceiver()
+    with core.listening():
+        settings = make_settings(cluster, own_database, core.url)
+        admin = await asyncpg.connect(cluster.admin_url(own_database))
+        async with running(settings) as one, running(settings) as two:
+            async with client_of(one) as first, client_of(two) as second:
+                clients: list[httpx.AsyncClient] = [first, second] * 5
+                sids = await asyncio.gather(
+                    *(
+                        sign_out(Identity(one, client, admin_of, settings))
+                        for client, admin_of in zip(
+                            clients, await connections(cluster, own_database, 10), strict=True
+                        )
+                    )
+                )
+                await until_empty(admin)
+    for sid in sids:
+        assert len(core.revoked(sid)) == 1
+    await admin.close()
+
+
+async def connections(cluster: Cluster, database: str, count: int) -> list[asyncpg.Connection]:
+    return [await asyncpg.connect(cluster.admin_url(database)) for _ in range(count)]
+
+
+async def test_a_sign_out_that_is_rolled_back_is_not_sent(identity: Identity) -> None:
+    """The row is written in the transaction of the sign-out, so both stand or neither."""
+    answer = await identity.sign_in(await identity.make_person())
+    sid = UUID(
+        jwt.decode(answer["access_token"], options={"verify_signature": False})["sid"]
+    )
+    await identity.admin.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$;"
+        " CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pending_revocations"
+        " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
+    )
+    try:
+        response = await identity.client.post("/logout", headers=bearer(answer["access_token"]))
+        assert response.status_code == 500
+    finally:
+        await identity.admin.execute(
+            "DROP TRIGGER refuse ON pending_revocations; DROP FUNCTION refuse()"
+        )
+    row = await identity.admin.fetchrow("SELECT * FROM sign_in_sessions WHERE id = $1", sid)
+    assert row["ended_at"] is None
+    response = await identity.client.get("/me", headers=bearer(answer["access_token"]))
+    assert response.status_code == 200

@@ -1,0 +1,111 @@
+"""Live and ready, with checks that fail, hang, and know secrets."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, HTTPException
+from shared_lib.health import Check, health_router
+from structlog.testing import capture_logs
+
+SECRET = "hunter2-correct-horse"
+
+
+async def fine() -> None:
+    await asyncio.sleep(0)
+
+
+async def broken() -> None:
+    raise ConnectionError(f"password {SECRET} was refused")
+
+
+async def hanging() -> None:
+    await asyncio.sleep(60)
+
+
+async def slow() -> None:
+    await asyncio.sleep(0.2)
+
+
+async def get(path: str, checks: Mapping[str, Check], seconds: float = 2.0) -> httpx.Response:
+    app = FastAPI()
+    app.include_router(health_router(checks, seconds=seconds))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        return await client.get(path)
+
+
+async def test_live_asks_nothing() -> None:
+    response = await get("/health/live", {"database": broken})
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_ready_when_every_check_is_fine() -> None:
+    response = await get("/health/ready", {"database": fine, "keys": fine})
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "ready",
+        "checks": {"database": {"status": "ok"}, "keys": {"status": "ok"}},
+    }
+
+
+async def test_ready_without_checks() -> None:
+    response = await get("/health/ready", {})
+    assert (response.status_code, response.json()) == (200, {"status": "ready", "checks": {}})
+
+
+async def test_unavailable_names_what_failed_and_nothing_else() -> None:
+    with capture_logs() as logs:
+        response = await get(
+            "/health/ready", {"keys": fine, "database": broken, "mail": hanging}, seconds=0.05
+        )
+    assert response.status_code == 503
+    assert response.json() == {
+        "status": "unavailable",
+        "checks": {
+            "keys": {"status": "ok"},
+            "database": {"status": "failed"},
+            "mail": {"status": "timeout"},
+        },
+    }
+    assert SECRET not in response.text
+    assert {(entry["event"], entry["check"]) for entry in logs} == {
+        ("health_check_failed", "database"),
+        ("health_check_timeout", "mail"),
+    }
+
+
+async def test_checks_run_at_once() -> None:
+    started = time.monotonic()
+    response = await get("/health/ready", dict.fromkeys("abcdefgh", slow))
+    assert response.status_code == 200
+    assert time.monotonic() - started < 0.8  # one after the other: 1.6 s
+
+
+async def test_a_check_that_times_out_by_itself_counts_as_timeout() -> None:
+    async def own() -> None:
+        raise TimeoutError
+
+    response = await get("/health/ready", {"own": own})
+    assert response.json()["checks"] == {"own": {"status": "timeout"}}
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_access_is_declared_by_the_service(path: str) -> None:
+    async def refuse() -> None:
+        raise HTTPException(403)
+
+    app = FastAPI()
+    app.include_router(health_router({}, dependencies=[Depends(refuse)]))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get(path)).status_code == 403
+
+
+async def test_both_answers_are_documented() -> None:
+    app = FastAPI()
+    app.include_router(health_router({}))
+    responses = app.openapi()["paths"]["/health/ready"]["get"]["responses"]
+    assert set(responses) == {"200", "503"}
