@@ -27,7 +27,7 @@ from shared_lib.postgres import TenantConnection
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
 _ROLES = ("owner", "admin", "standard", "viewer", "client")
-_PASSWORD = "demo-password-123"  # noqa: S105  printed by `make up`; exists in development only
+_PASSWORD = "demo-password-123"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,7 @@ def _tenants() -> list[dict[str, Any]]:
 def _credentials(connection: Connection) -> list[dict[str, Any]]:
     """Of those who have none yet: a hash takes its time."""
     known = set(connection.scalars(sa.select(Credential.person_id)))
-    argon2 = PasswordHasher(
-        time_cost=OWASP_ITERATIONS, memory_cost=OWASP_MEMORY_KIB, parallelism=1
-    )
+    argon2 = PasswordHasher(time_cost=OWASP_ITERATIONS, memory_cost=OWASP_MEMORY_KIB, parallelism=1)
     return [
         {
             "person_id": account.person_id,

@@ -12,7 +12,7 @@ from app.core.database import connection
 from app.core.models import DATABASE, metadata
 from app.core.process import Process, issued_at
 from app.core.settings import IdentitySettings
-from app.modules import models as models  # every table, by import
+from app.modules import models as models
 from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
 from app.modules.keys import router as keys
@@ -76,9 +76,7 @@ async def _start(process: Process, closing: AsyncExitStack) -> None:
     closing.push_async_callback(process.keyring.aclose)
     async with connection(process.databases.worker) as own:
         await clients.ensure_core_account(own, process.settings)
-    http = await closing.enter_async_context(
-        httpx.AsyncClient(base_url=process.settings.core_url)
-    )
+    http = await closing.enter_async_context(httpx.AsyncClient(base_url=process.settings.core_url))
     sender = RevocationSender(process.databases.worker, http, lambda: _internal_token(process))
     sender.start()
     closing.push_async_callback(sender.aclose)

@@ -1,7 +1,7 @@
 """Alembic's entry point."""
 
 from app.core.models import DATABASE, metadata
-from app.modules import models as models  # every table, by import
+from app.modules import models as models
 from shared_lib.tables.migrations import run_migrations
 
 run_migrations(metadata, DATABASE)

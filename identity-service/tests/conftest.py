@@ -1,8 +1,9 @@
 """What every test of identity stands on: its database, the application, people of its own."""
 
+import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,13 +13,13 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from app.core.settings import IdentitySettings
-from app.main import create_app
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from typing_extensions import override
 
+from app.core.settings import IdentitySettings
+from app.main import create_app
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
 
@@ -50,6 +51,14 @@ class CoreReceiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    async def learns(self, subject_id: UUID) -> None:
+        """Wait until a revocation of `subject_id` has come in; 5 s at most."""
+
+        async def known() -> bool:
+            return bool(self.revoked(subject_id))
+
+        await eventually(known, 5)
+
     def revoked(self, subject_id: UUID) -> list[dict[str, Any]]:
         """Every revocation of `subject_id` that came in."""
         return [
@@ -65,7 +74,7 @@ class CoreReceiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the base class names it
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 authorization = self.headers.get("Authorization", "")
                 receiver.received.append(Received(self.path, authorization, json.loads(body)))
@@ -180,6 +189,13 @@ class Identity:
         return made, organization
 
 
+async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+    """Wait until `condition` is true. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.05)
+
+
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
@@ -195,9 +211,6 @@ def make_settings(
         "encryption_key": ENCRYPTION_KEY,
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
-        "jwks_max_age": 1,
-        "key_margin": 2,
-        "longest_token": 3600,
         **ARGON2,
     }
     urls = {

@@ -21,7 +21,7 @@ class RunnerError(Exception):
     """Something that ends the run with status 1; the message is for the person."""
 
 
-class Interrupted(Exception):  # noqa: N818 - a request to end, no error
+class Interrupted(Exception):
     """The person or the system asked the run to end."""
 
 
@@ -131,7 +131,7 @@ class Runner:
     def _spawn(self, name: str, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Child:
         process = spawn(command, cwd=cwd, env=env, output=subprocess.PIPE)
         self._processes.append(process)
-        assert process.stdout is not None  # noqa: S101 - asked for in the line above
+        assert process.stdout is not None
         output = threading.Thread(target=self._pass_on, args=(name, process.stdout), daemon=True)
         output.start()
         return Child(name, process, output)

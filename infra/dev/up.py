@@ -47,9 +47,8 @@ def run() -> None:
             migrate(configuration, runner, service)
         for service in reversed(services):  # memberships point at organizations
             load_demo(configuration, runner, service)
-        for service in services:
+        for service in services:  # identity first: the core begins by fetching its keys
             serve(configuration, runner, service)
-        for service in services:
             wait_until_ready(runner, service)
         banner = BANNER.format(
             data=configuration.data,
@@ -83,7 +82,13 @@ def serve(configuration: Configuration, runner: Runner, service: Service) -> Non
     """Start a service."""
     runner.say(f"Starting {service.name} on port {service.port} …")
     command = [sys.executable, "-m", "uvicorn", "app.main:app", "--host", "127.0.0.1"]
-    command += ["--port", str(service.port), "--no-access-log", "--no-server-header"]
+    command += [
+        "--port",
+        str(service.port),
+        "--no-access-log",
+        "--no-server-header",
+        "--no-proxy-headers",
+    ]
     command += ["--timeout-graceful-shutdown", "5"]
     if configuration.reload:
         command += ["--reload", "--reload-dir", "app", "--reload-dir", "../shared-lib/src"]

@@ -78,7 +78,9 @@ def create_app(settings: CoreSettings) -> FastAPI:
     _include_routers(app, databases[Scope.ORGANIZATION], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
     anonymous = None if settings.require_auth else ANONYMOUS
-    install_middleware(app, settings, verifier, public_paths, current_tenant_id, anonymous)
+    install_middleware(
+        app, settings, verifier, public_paths, current_tenant_id, anonymous=anonymous
+    )
     return app
 
 
@@ -129,6 +131,6 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
 def __getattr__(name: str) -> FastAPI:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
-        application = globals()["app"] = create_app(CoreSettings())
+        application = globals()["app"] = create_app(CoreSettings.from_environment())
         return application
     raise AttributeError(name)

@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from app.core.settings import CoreSettings
-from app.main import create_app
 from fastapi import FastAPI
 
+from app.core.settings import CoreSettings
+from app.main import create_app
 from shared_lib.ids import uuid7
 from shared_lib.testing.jwks_server import serve_issuer
 from shared_lib.testing.postgres import Cluster

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
-from tests.conftest import Tenant
 
 from shared_lib.clock import utc_now
 from shared_lib.ids import uuid7
+from tests.conftest import Tenant
 
 REASON = "The customer asked for help"
 

@@ -8,18 +8,18 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from fastapi import APIRouter, Depends, Response
+from sqlalchemy import text
+
 from app.core.database import AsyncSession, get_db
 from app.core.settings import CoreSettings
 from app.main import create_app
-from fastapi import APIRouter, Depends, Response
-from sqlalchemy import text
-from tests.conftest import MakeOrganization, Tenant, open_client
-from tests.operations import SupportSession
-
 from shared_lib.clock import utc_now
 from shared_lib.tenancy import ANY_MODE, Access, Guard, Scope, TenantTransaction
 from shared_lib.testing.tokens import TokenIssuer
 from shared_lib.web import Json
+from tests.conftest import MakeOrganization, Tenant, open_client
+from tests.operations import SupportSession
 
 pytestmark = pytest.mark.database
 

@@ -1,14 +1,13 @@
 """`REQUIRE_AUTH=false`: callers without a token, in development."""
 
-
 import asyncpg
 import pytest
+
 from app.core.anonymous import PUBLIC_ORGANIZATION
 from app.core.settings import CoreSettings
+from shared_lib.settings import SettingsError
 from tests.conftest import Tenant
 from tests.transactions.conftest import Serve, serve_core
-
-from shared_lib.settings import SettingsError
 
 __all__ = ["serve_core"]
 

@@ -5,19 +5,19 @@ from typing import Any
 
 import asyncpg
 import pytest
+from fastapi import APIRouter, Depends
+from pydantic import SecretStr
+
 from app.core.access import require_permission
 from app.core.database import AsyncSession, get_db, get_db_no_rls
 from app.core.middleware import RoleChecker, get_current_user
 from app.core.settings import CoreSettings
 from app.main import create_app
-from fastapi import APIRouter, Depends
-from pydantic import SecretStr
-from tests.conftest import make_settings
-
 from shared_lib.errors import ApiError
 from shared_lib.tenancy import UnsafeToStart
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
+from tests.conftest import make_settings
 
 pytestmark = pytest.mark.database
 

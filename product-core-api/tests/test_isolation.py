@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from tests.conftest import MakeOrganization, Tenant
 from tests.documented import operations
 from tests.operations import RECIPES, World, make_world
@@ -47,7 +48,7 @@ TABLES = ("organizations", "popups", "support_sessions", "audit_events", "row_hi
 async def rows_of(admin: asyncpg.Connection, world: World) -> list[Any]:
     """Everything that the database holds of an organization."""
     return [
-        await admin.fetch(f"SELECT * FROM {table} WHERE tenant_id = $1", world.tenant.id)  # noqa: S608
+        await admin.fetch(f"SELECT * FROM {table} WHERE tenant_id = $1", world.tenant.id)
         for table in TABLES
     ]
 
@@ -69,9 +70,7 @@ def test_every_operation_has_a_recipe(application: FastAPI) -> None:
     assert set(EXPECTED) == set(documented)
 
 
-def test_recipes_call_the_operation_that_they_are_for(
-    application: FastAPI, victim: World
-) -> None:
+def test_recipes_call_the_operation_that_they_are_for(application: FastAPI, victim: World) -> None:
     for name, (method, path, _) in operations(application).items():
         call = RECIPES[name](victim)
         sent = call.path.partition("?")[0].split("/")
@@ -160,7 +159,6 @@ async def test_concurrent_calls_do_not_mix_organizations(
     admin: asyncpg.Connection, make_tenant: MakeOrganization
 ) -> None:
     """More calls at once than the pool has connections, so that each connection changes hands."""
-
 
     worlds = [await make_world(admin, await make_tenant()) for _ in range(6)]
 

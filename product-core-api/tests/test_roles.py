@@ -6,11 +6,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from fastapi import FastAPI
+
+from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import MakeOrganization, Tenant
 from tests.documented import operations
 from tests.operations import RECIPES, SupportSession, World, make_world
-
-from shared_lib.testing.tokens import TokenIssuer
 
 pytestmark = pytest.mark.database
 
@@ -115,7 +115,7 @@ def _token(issuer: TokenIssuer, world: World, principal: str) -> str | None:
         "identity": issuer.service_to_service,
         "nobody": lambda: None,
     }
-    member = lambda: issuer.person(tenant_id=tenant_id, role=principal)  # noqa: E731
+    member = lambda: issuer.person(tenant_id=tenant_id, role=principal)
     return tokens.get(principal, member)()
 
 

@@ -7,6 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
+from fastapi import APIRouter, Depends, HTTPException
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
 from app.core.database import AsyncSession, current_tenant_id, get_db, get_db_no_rls
 from app.core.middleware import (
     RoleChecker,
@@ -16,14 +20,10 @@ from app.core.middleware import (
     require_admin,
 )
 from app.modules.models import Organization, Popup
-from fastapi import APIRouter, Depends, HTTPException
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
-from tests.conftest import Tenant
-from tests.transactions.conftest import Serve, serve_core
-
 from shared_lib.clock import utc_now
 from shared_lib.ids import uuid7
+from tests.conftest import Tenant
+from tests.transactions.conftest import Serve, serve_core
 
 __all__ = ["serve_core"]
 

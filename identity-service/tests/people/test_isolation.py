@@ -13,7 +13,9 @@ from tests.conftest import Identity
 
 
 @asynccontextmanager
-async def connected(cluster: Cluster, database: str, role: str) -> AsyncIterator[asyncpg.Connection]:
+async def connected(
+    cluster: Cluster, database: str, role: str
+) -> AsyncIterator[asyncpg.Connection]:
     url = cluster.url(database, role).replace("+asyncpg", "")
     connection = await asyncpg.connect(url, connection_class=TenantConnection)
     try:
@@ -55,7 +57,7 @@ async def test_sign_in_tables_are_for_sign_in_only(
 ) -> None:
     async with connected(cluster, database_name, role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608
+            await connection.fetch(f"SELECT * FROM {table}")
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,12 @@ class Support:
         }
         return {name: value for name, value in {**form, **changes}.items() if value is not None}
 
-    async def ask(
-        self, headers: dict[str, str] | None = None, **changes: str | None
-    ) -> httpx.Response:
-        return await self.identity.client.post(
-            "/token", data=self.form(**changes), headers=basic() if headers is None else headers
-        )
+    async def ask(self, **changes: str | None) -> httpx.Response:
+        """As the core does."""
+        return await self.ask_with(basic(), **changes)
+
+    async def ask_with(self, headers: dict[str, str], /, **changes: str | None) -> httpx.Response:
+        return await self.identity.client.post("/token", data=self.form(**changes), headers=headers)
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ async def test_the_token_opens_nothing_here(support: Support) -> None:
 
 
 async def test_the_secret_may_come_in_the_body(support: Support) -> None:
-    response = await support.ask({}, client_id="product-core-api", client_secret=CORE_SECRET)
+    response = await support.ask_with({}, client_id="product-core-api", client_secret=CORE_SECRET)
     assert response.status_code == 200
     refused(
-        await support.ask({}, client_id="product-core-api", client_secret="wrong"),
+        await support.ask_with({}, client_id="product-core-api", client_secret="wrong"),
         "invalid_client",
         "invalid_client",
     )
@@ -151,19 +151,21 @@ async def test_the_secret_may_come_in_the_body(support: Support) -> None:
 async def test_basic_that_is_not_the_cores_is_401(
     support: Support, authorization: dict[str, str]
 ) -> None:
-    response = await support.ask(authorization)
+    response = await support.ask_with(authorization)
     refused(response, "invalid_client", "invalid_client", status=401)
     assert response.headers["www-authenticate"].startswith("Basic ")
 
 
 async def test_no_client_authentication_is_refused(support: Support) -> None:
-    refused(await support.ask({}), "invalid_client", "invalid_client")
-    refused(await support.ask({}, client_id="product-core-api"), "invalid_client", "invalid_client")
+    refused(await support.ask_with({}), "invalid_client", "invalid_client")
+    refused(
+        await support.ask_with({}, client_id="product-core-api"), "invalid_client", "invalid_client"
+    )
 
 
 async def test_the_client_authenticates_itself_in_one_way_only(support: Support) -> None:
-    for changes in ({"client_secret": CORE_SECRET}, {"client_id": "another"}):
-        refused(await support.ask(**changes), "invalid_request", "repeated_parameter")
+    for name, value in (("client_secret", CORE_SECRET), ("client_id", "another")):
+        refused(await support.ask(**{name: value}), "invalid_request", "repeated_parameter")
     assert (await support.ask(client_id="product-core-api")).status_code == 200
 
 
@@ -175,7 +177,7 @@ async def test_another_service_account_may_not(support: Support) -> None:
         "integration",
     )
     refused(
-        await support.ask(basic("integration", "secret")),
+        await support.ask_with(basic("integration", "secret")),
         "unauthorized_client",
         "client_not_allowed",
     )
@@ -183,7 +185,7 @@ async def test_another_service_account_may_not(support: Support) -> None:
         "UPDATE service_accounts SET active = false WHERE client_id = 'integration'"
     )
     refused(
-        await support.ask(basic("integration", "secret")),
+        await support.ask_with(basic("integration", "secret")),
         "invalid_client",
         "invalid_client",
         status=401,
@@ -257,8 +259,8 @@ async def test_who_is_no_agent_is_no_actor(support: Support) -> None:
     [
         "UPDATE people SET platform_role = NULL WHERE id = $1",
         "UPDATE people SET active = false WHERE id = $1",
-        "UPDATE sign_in_sessions SET ended_at = now(), ended_reason = 'signed_out'"
-        " WHERE person_id = $1",
+        "UPDATE sign_in_sessions SET ended_at = now(), ended_reason = 'signed_out' "
+        "WHERE person_id = $1",
         "UPDATE sign_in_sessions SET expires_at = now() WHERE person_id = $1",
     ],
 )

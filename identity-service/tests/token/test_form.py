@@ -100,9 +100,7 @@ async def test_what_is_no_text_is_refused(identity: Identity, body: bytes) -> No
     "form", [{}, {"password": "x"}, {"username": "x"}, {"grant_type": "refresh_token"}]
 )
 async def test_missing_parameters_are_named(identity: Identity, form: dict[str, str]) -> None:
-    response = await identity.client.post(
-        "/token", data=form, headers=FORM if not form else None
-    )
+    response = await identity.client.post("/token", data=form, headers=FORM if not form else None)
     refused(response, "missing_parameter")
 
 
@@ -116,7 +114,13 @@ async def test_a_tenant_id_that_is_none_is_refused(
 
 
 async def test_grants_that_do_not_exist_are_unsupported(identity: Identity) -> None:
-    for grant_type in ("authorization_code", "client_credentials", "implicit", "Password", "pässword"):
+    for grant_type in (
+        "authorization_code",
+        "client_credentials",
+        "implicit",
+        "Password",
+        "pässword",
+    ):
         response = await identity.token(grant_type=grant_type, username="x", password="y")
         refused(response, "unsupported_grant_type", "unsupported_grant_type")
 

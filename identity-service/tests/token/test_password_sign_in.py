@@ -9,9 +9,9 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from tests.conftest import HASH, PASSWORD, Identity, Person, client_of, make_settings, running
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
+from tests.conftest import HASH, PASSWORD, Identity, Person, client_of, make_settings, running
 
 WRONG = {"error": "invalid_grant", "detail": "invalid_credentials"}
 
@@ -77,8 +77,6 @@ async def test_staff_do_not_sign_in_outside_development(
         environment="staging",
         argon2_memory_kib=19456,
         argon2_iterations=2,
-        jwks_max_age=300,
-        key_margin=60,
     )
     staff = await identity.make_person(platform_role="platform_admin")
     member, _ = await identity.make_member()

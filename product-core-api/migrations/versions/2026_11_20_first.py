@@ -91,10 +91,11 @@ END
 $$
 """
 
-# Copies a changed row; its arguments are the columns that it must not copy.
+# Copies a changed row; its arguments are the columns that it must not copy. row_security is on
+# also for a migration that works with it off.
 RECORD_ROW_HISTORY = """
 CREATE FUNCTION public.record_row_history() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET row_security = on AS $$
 DECLARE
     before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - coalesce(TG_ARGV::text[], '{}') END;
     after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - coalesce(TG_ARGV::text[], '{}') END;

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import asyncpg
 import pytest
+
 from tests.conftest import Tenant
 from tests.operations import insert_popup
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+
 from tests.conftest import Tenant
 
 pytestmark = pytest.mark.database

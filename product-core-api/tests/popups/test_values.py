@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from tests.conftest import Tenant
 from tests.popups.test_popups import create
 

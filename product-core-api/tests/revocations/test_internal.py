@@ -6,12 +6,12 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from tests.conftest import Tenant
-from tests.revocations.test_revocations import deliver, instant, revocation
 
 from shared_lib.clock import utc_now
 from shared_lib.testing.tokens import TokenIssuer
 from shared_lib.tokens import IDENTITY_AUDIENCE
+from tests.conftest import Tenant
+from tests.revocations.test_revocations import deliver, instant, revocation
 
 pytestmark = pytest.mark.database
 

@@ -5,9 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from fastapi import APIRouter
+
 from app.core.settings import CoreSettings
 from app.main import create_app
-from fastapi import APIRouter
 
 Serve = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 

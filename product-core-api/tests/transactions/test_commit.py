@@ -4,22 +4,24 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-from app.core.access import require_permission
 from fastapi import APIRouter, Response
 from sqlalchemy import text
-from tests.conftest import Tenant
-from tests.transactions.conftest import Serve
 
+from app.core.access import require_permission
 from shared_lib.tables import Statement
 from shared_lib.tenancy import TenantTransaction
 from shared_lib.web import Json
+from tests.conftest import Tenant
+from tests.transactions.conftest import Serve
 
 pytestmark = pytest.mark.database
 
 REFUSED = "refused at commit"
 _READ: Statement[int] = Statement(text("SELECT 1"), int)
 _WRONG: Statement[int] = Statement(text("SELECT 1 / 0"), int)
-_WRITE: Statement[int] = Statement(text("UPDATE popups SET name = 'changed' WHERE tenant_id = tenant_id"))
+_WRITE: Statement[int] = Statement(
+    text("UPDATE popups SET name = 'changed' WHERE tenant_id = tenant_id")
+)
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ import random
 
 import asyncpg
 import pytest
-from app.core.database import AsyncSession, get_db
-from app.core.middleware import get_current_user
 from fastapi import APIRouter, Depends
 from sqlalchemy import text
+
+from app.core.database import AsyncSession, get_db
+from app.core.middleware import get_current_user
 from tests.conftest import MakeOrganization, Tenant
 from tests.transactions.conftest import Serve
 
@@ -131,9 +132,7 @@ async def test_a_request_id_never_becomes_sql(tenant: Tenant, request_id: str) -
     assert answer.headers["x-request-id"] != request_id
 
 
-async def test_the_row_history_names_the_request(
-    tenant: Tenant, admin: asyncpg.Connection
-) -> None:
+async def test_the_row_history_names_the_request(tenant: Tenant, admin: asyncpg.Connection) -> None:
     answer = await tenant.call("POST", "/popups", json={"name": "Traced"})
     row = await admin.fetchrow(
         "SELECT * FROM row_history WHERE request_id = $1", answer.headers["x-request-id"]

@@ -5,15 +5,15 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from fastapi import APIRouter, Response
 from sqlalchemy import text
-from tests.conftest import MakeOrganization, Tenant
-from tests.transactions.conftest import Serve
 
 from app.core.access import require_permission
-from fastapi import APIRouter, Response
 from shared_lib.tables import Statement
 from shared_lib.tenancy import Settings, TenantTransaction, call, literal, opening_batch
 from shared_lib.web import Json
+from tests.conftest import MakeOrganization, Tenant
+from tests.transactions.conftest import Serve
 
 _BACKEND: Statement[int] = Statement(text("SELECT pg_backend_pid()"), int)
 _AGAIN: Statement[int] = Statement(text("CALL public.admit(0, 1, 7, NULL, NULL, 0)"), int)
@@ -39,7 +39,9 @@ def test_only_uuids_and_integers_are_literals(hostile: object) -> None:
 
 def test_every_setting_is_always_named() -> None:
     tenant = UUID(int=7)
-    batch = opening_batch(Settings(tenant=tenant), reads_only=True, admission=call("admit", True, 3))
+    batch = opening_batch(
+        Settings(tenant=tenant), reads_only=True, admission=call("admit", True, 3)
+    )
     assert batch.startswith("BEGIN READ ONLY; ")
     assert f"SET LOCAL app.current_tenant = '{tenant}'; " in batch
     for absent in ("current_person", "current_actor", "support_session", "request_id"):

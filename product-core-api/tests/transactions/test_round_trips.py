@@ -7,12 +7,12 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from app.core.settings import CoreSettings
 from pydantic import SecretStr
+
+from app.core.settings import CoreSettings
+from shared_lib.testing.wire import Wire, counted
 from tests.conftest import Tenant
 from tests.transactions.conftest import serve
-
-from shared_lib.testing.wire import Wire, counted
 
 pytestmark = pytest.mark.database
 

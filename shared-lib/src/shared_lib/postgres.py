@@ -26,7 +26,7 @@ def is_fit(connection: asyncpg.Connection) -> bool:
     return (
         not connection.is_closed()
         and not connection.is_in_transaction()
-        and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
+        and connection._top_xact is None
     )
 
 

@@ -1,6 +1,7 @@
 """The class contract of coded errors and the registry behind the reference page."""
 
 import pytest
+
 from shared_lib import errors
 from shared_lib.errors import ApiError, InvalidToken, MissingToken, TokenRevoked, list_errors
 

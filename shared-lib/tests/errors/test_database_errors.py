@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
 from shared_lib.errors import (
     ApiError,
     DatabaseUnavailable,
@@ -15,9 +19,6 @@ from shared_lib.errors import (
     api_error_from_database,
     hide_values,
 )
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 pytestmark = pytest.mark.database
 

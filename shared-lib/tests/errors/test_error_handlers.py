@@ -12,6 +12,8 @@ import httpx
 import pytest
 from fastapi import Body, FastAPI, HTTPException
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, field_validator
+from structlog.testing import capture_logs
+
 from shared_lib.errors import (
     FieldError,
     NotFound,
@@ -19,7 +21,6 @@ from shared_lib.errors import (
     ValidationFailed,
     install_error_handlers,
 )
-from structlog.testing import capture_logs
 
 SECRET = "hunter2-correct-horse"
 

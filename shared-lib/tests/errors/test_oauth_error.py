@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from shared_lib.errors import OAuthError, oauth_response
 
 

@@ -1,6 +1,7 @@
 """What the OpenAPI document says of errors."""
 
 from fastapi import FastAPI
+
 from shared_lib.errors import (
     InvalidToken,
     MissingToken,

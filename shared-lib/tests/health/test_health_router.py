@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
-from shared_lib.health import Check, health_router
 from structlog.testing import capture_logs
+
+from shared_lib.health import Check, health_router
 
 SECRET = "hunter2-correct-horse"
 

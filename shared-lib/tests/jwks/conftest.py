@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 import respx
+
 from shared_lib.jwks import JwksClient, Refreshing
 from shared_lib.testing.tokens import ManualClock, TokenIssuer
 

@@ -6,6 +6,7 @@ import json
 import httpx
 import pytest
 import respx
+
 from shared_lib.errors import InvalidToken, KeysUnavailable
 from shared_lib.jwks import JwksClient, Refreshing
 from shared_lib.testing.tokens import ManualClock, TokenIssuer
@@ -48,6 +49,38 @@ async def test_concurrent_callers_share_one_fetch(
     assert endpoint.call_count == 1
     assert all(key is not None for key in keys[:50])
     assert keys[50:] == [None] * 50
+
+
+async def test_a_caller_who_comes_during_a_fetch_waits_for_it(
+    endpoint: respx.Route, client: JwksClient
+) -> None:
+    released = asyncio.Event()
+
+    async def slow(_: httpx.Request) -> httpx.Response:
+        await released.wait()
+        return answer(OLD)
+
+    endpoint.mock(side_effect=slow)
+    first = asyncio.create_task(client.key("unknown"))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(client.key(OLD_KID))
+    await asyncio.sleep(0.05)
+    assert not second.done()
+    released.set()
+    assert await first is None
+    assert await second is not None
+    assert endpoint.call_count == 1
+
+
+async def test_a_redirect_is_not_followed(
+    endpoint: respx.Route, client: JwksClient, respx_mock: respx.MockRouter
+) -> None:
+    elsewhere = respx_mock.get("https://evil.example.com/jwks").mock(return_value=answer(OLD))
+    endpoint.mock(
+        return_value=httpx.Response(302, headers={"Location": "https://evil.example.com/jwks"})
+    )
+    assert not await client.refresh()
+    assert elsewhere.call_count == 0
 
 
 async def test_a_caller_that_goes_away_takes_nothing_from_the_others(
@@ -154,7 +187,6 @@ BROKEN: dict[str, httpx.Response] = {
     "500": httpx.Response(500),
     "404": httpx.Response(404, json=OLD.jwks()),
     "204": httpx.Response(204),
-    "redirect": httpx.Response(302, headers={"Location": "https://evil.example.com/jwks"}),
     "no JSON": httpx.Response(200, text="<html>"),
     "a list": httpx.Response(200, json=[]),
     "empty set": httpx.Response(200, json={"keys": []}),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
+
 from shared_lib.errors import KeysUnavailable
 from shared_lib.jwks import JwksClient, jwks_document
 from shared_lib.testing.tokens import TokenIssuer

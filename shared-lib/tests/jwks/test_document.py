@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+
 from shared_lib.jwks import (
     KeySetRefused,
     document_etag,
@@ -103,7 +104,7 @@ def test_use_and_alg_may_be_absent() -> None:
 
 
 def weak() -> dict[str, Any]:
-    return rsa_jwk(**public_jwk(generate_rsa(65537, 1024).public_key()))  # noqa: S505  weak on purpose
+    return rsa_jwk(**public_jwk(generate_rsa(65537, 1024).public_key()))
 
 
 REFUSED: dict[str, Any] = {

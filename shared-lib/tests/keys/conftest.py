@@ -6,10 +6,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
-from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
 from sqlalchemy import MetaData
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
+
+from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
 
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
 Connect = Callable[[], Awaitable[asyncpg.Connection]]

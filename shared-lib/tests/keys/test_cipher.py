@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+
 from shared_lib.clock import utc_now
 from shared_lib.jwks import public_jwk
 from shared_lib.keys import KeyCipher, KeyRecord, KeyState, KeysUndecryptable
@@ -72,7 +73,11 @@ def test_what_is_not_the_key_of_its_row_is_not_opened(changed: dict[str, Any]) -
         cipher.open(record(cipher, **changed))
 
 
-@pytest.mark.parametrize("setting", ["", " , ", "short", OLD[:-1], f"{OLD},short"])
+@pytest.mark.parametrize(
+    "setting",
+    ["", " , ", "short", OLD[:-1], f"{OLD},short"],
+    ids=["empty", "blanks", "short", "cut", "one of two"],
+)
 def test_a_setting_that_is_no_key_is_refused_and_not_repeated(setting: str) -> None:
     with pytest.raises(ValueError, match="encryption key is") as refused:
         KeyCipher.from_setting(setting)

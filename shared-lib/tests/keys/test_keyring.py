@@ -9,6 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
+
 from shared_lib.errors import KeysUnavailable
 from shared_lib.jwks import read_jwks
 from shared_lib.keys import KeyCipher, Keyring, KeysUndecryptable, Schedule, SigningKeyStore

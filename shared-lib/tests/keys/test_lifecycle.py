@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shared_lib.clock import utc_now
 from shared_lib.keys import KeyRecord, KeyState, RotationRefused, Schedule, plan_rotation
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
+
 from shared_lib.keys import SigningKeyStore
 
 pytestmark = pytest.mark.database

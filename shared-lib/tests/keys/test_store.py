@@ -8,6 +8,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
+
 from shared_lib.jwks import public_jwk
 from shared_lib.keys import (
     KeyCipher,

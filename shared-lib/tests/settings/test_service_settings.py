@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import pytest
 from pydantic import SecretStr, ValidationError
-from shared_lib.settings import ServiceSettings, Setting, SettingsError, list_settings
 from typing_extensions import override
+
+from shared_lib.settings import ServiceSettings, Setting, SettingsError, list_settings
 
 ISSUER = "https://identity.example.com"
 SECRET = "hunter2-correct-horse"
@@ -43,6 +44,7 @@ def refusal(**values: Any) -> str:
         SampleSettings(**values)
     error = refused.value
     # pydantic's own error has the values, and would be printed with ours
+    assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
     assert SECRET not in str(error)
     return str(error)

@@ -1,6 +1,7 @@
 """An issuer and a verifier that agree about the time."""
 
 import pytest
+
 from shared_lib.testing.tokens import ManualClock, TokenIssuer
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
 

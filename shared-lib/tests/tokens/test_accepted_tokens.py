@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from shared_lib.errors import InvalidToken
 from shared_lib.testing.forgery import claims_of
 from shared_lib.testing.tokens import ManualClock, TokenIssuer

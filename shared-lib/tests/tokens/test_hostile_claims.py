@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from shared_lib.errors import InvalidToken
 from shared_lib.testing.forgery import ABSENT, Forger
 from shared_lib.testing.tokens import TokenIssuer

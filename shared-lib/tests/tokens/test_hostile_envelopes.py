@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from shared_lib.errors import InvalidToken
 from shared_lib.testing.forgery import ABSENT, Forger, claims_of
 from shared_lib.testing.tokens import TokenIssuer

@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-import shared_lib
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+import shared_lib
 from shared_lib.testing.tokens import private_key
 from shared_lib.tokens import SigningKey, VerificationKey, WeakKey
 

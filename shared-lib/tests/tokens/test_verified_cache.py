@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+
 from shared_lib.errors import InvalidToken
 from shared_lib.testing.tokens import ManualClock, StaticKeys, TokenIssuer
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier, VerificationKey

@@ -9,11 +9,12 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI, Request
+from starlette.types import Scope
+
 from shared_lib.settings import ServiceSettings
 from shared_lib.testing.tokens import TokenIssuer
-from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
+from shared_lib.tokens import CORE_AUDIENCE, TokenData, TokenVerifier
 from shared_lib.web import Json, install_middleware
-from starlette.types import Scope
 
 ORIGIN = "https://console.example.com"
 PEER = "198.51.100.7"
@@ -73,7 +74,7 @@ def issuer() -> TokenIssuer:
 def service(issuer: TokenIssuer) -> Services:
     """Makes a service; keyword arguments are its settings."""
 
-    def make(**values: Any) -> FastAPI:
+    def make(*, anonymous: TokenData | None = None, **values: Any) -> FastAPI:
         given = {"issuer": issuer.issuer, "allowed_origins": (ORIGIN,), **values}
         app = FastAPI(redirect_slashes=False)
         for path in ("/public/tell", "/tell", "/internal/tell", "/internals/tell"):
@@ -83,7 +84,8 @@ def service(issuer: TokenIssuer) -> Services:
         app.post("/public/ignore")(ignore)
         app.get("/public/fail/{number}")(fail)
         verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
-        install_middleware(app, SampleSettings(**given), verifier, is_public, tenant_variable)
+        settings = SampleSettings(**given)
+        install_middleware(app, settings, verifier, is_public, tenant_variable, anonymous=anonymous)
         return app
 
     return make

@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from shared_lib.ids import uuid7
-from shared_lib.testing.tokens import TokenIssuer
-from shared_lib.web import BearerMiddleware
 from starlette.types import Message, Scope
 
-from .conftest import Services, is_public, tenant_variable
+from shared_lib.ids import uuid7
+from shared_lib.testing.tokens import TokenIssuer
+from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
+from shared_lib.web import BearerMiddleware
+
+from .conftest import Clients, Services, is_public, tenant_variable
 
 CHALLENGE = 'Bearer realm="phase-zero"'
 INVALID = 'Bearer realm="phase-zero", error="invalid_token"'
@@ -123,6 +125,24 @@ async def test_internal_paths_take_tokens_between_services_only(
     refused(await client.get("/internal/tell", headers=person), "invalid_token")
     refused(await client.get("/tell", headers=service), "invalid_token")
     assert (await client.get("/internals/tell", headers=person)).status_code == 200
+
+
+async def test_where_anonymous_callers_are_members_a_token_is_still_looked_at(
+    service: Services, clients: Clients, issuer: TokenIssuer
+) -> None:
+    tenant = uuid4()
+    verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
+    anonymous = await verifier.verify(issuer.person(tenant_id=tenant))
+    async with clients(service(anonymous=anonymous)) as client:
+        answer = await client.get("/tell")
+        assert (answer.json()["sub"], answer.json()["tenant"]) == (
+            str(anonymous.sub),
+            str(tenant),
+        )
+        assert (await client.get("/public/tell")).json()["sub"] is None
+        bad = await client.get("/tell", headers={"Authorization": "Bearer x.y.z"})
+        refused(bad, "invalid_token")
+        refused(await client.get("/internal/tell"), "missing_token")
 
 
 async def test_a_websocket_without_a_token_is_closed_before_it_opens(service: Services) -> None:

@@ -4,6 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+
 from shared_lib.web import client_address
 
 from .conftest import PEER, Clients, Services

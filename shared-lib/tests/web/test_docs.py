@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from shared_lib.web import SecurityHeadersMiddleware, install_docs
 
 from .conftest import Clients

@@ -11,8 +11,6 @@ import pytest
 import structlog
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from shared_lib.errors import NotFound
-from shared_lib.web import ErrorMiddleware, Json
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -20,6 +18,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
+
+from shared_lib.errors import NotFound
+from shared_lib.web import ErrorMiddleware, Json
 
 from .conftest import Clients, Services
 
@@ -160,7 +161,7 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        while not server.started:  # noqa: ASYNC110  # uvicorn has no event to wait for
+        while not server.started:  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url) as client:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from asyncpg.pgproto import pgproto
 from pydantic import BaseModel
+
 from shared_lib.web import Json
 
 ID = "01980000-0000-7000-8000-00000000abcd"

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
+
 from shared_lib.errors import install_error_handlers
 from shared_lib.web import Json, Listing, Page, Position
 

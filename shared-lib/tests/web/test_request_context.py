@@ -9,10 +9,11 @@ import httpx
 import pytest
 import structlog
 from fastapi import APIRouter
-from shared_lib.ids import uuid7
-from shared_lib.testing.tokens import TokenIssuer
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
+
+from shared_lib.ids import uuid7
+from shared_lib.testing.tokens import TokenIssuer
 
 from .conftest import PEER, Clients, Services
 

@@ -45,8 +45,13 @@ async def find_account(tx: Tx, client_id: str) -> Account | None:
 
 
 async def put_account(
-    connection: asyncpg.Connection, *, id: UUID, client_id: str, secret_hash: bytes, now: datetime  # noqa: A002
+    connection: asyncpg.Connection,
+    *,
+    account_id: UUID,
+    client_id: str,
+    secret_hash: bytes,
+    now: datetime,
 ) -> None:
     """Make the account, or give it this secret."""
-    values = {"id": id, "client_id": client_id, "secret_hash": secret_hash, "now": now}
+    values = {"id": account_id, "client_id": client_id, "secret_hash": secret_hash, "now": now}
     await connection.execute(_PUT.sql, *_PUT.arguments(values))

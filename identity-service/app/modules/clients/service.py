@@ -55,7 +55,7 @@ async def ensure_core_account(connection: asyncpg.Connection, settings: Identity
     secret = settings.core_client_secret.get_secret_value()
     await repository.put_account(
         connection,
-        id=uuid7(),
+        account_id=uuid7(),
         client_id=settings.core_client_id,
         secret_hash=sha256(secret.encode()).digest(),
         now=utc_now(),

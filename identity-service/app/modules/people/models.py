@@ -20,7 +20,9 @@ class Person(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str]
-    email_normalized: Mapped[str] = mapped_column(Computed("lower(email)", persisted=True), unique=True)
+    email_normalized: Mapped[str] = mapped_column(
+        Computed("lower(email)", persisted=True), unique=True
+    )
     name: Mapped[str]
     platform_role: Mapped[str | None]
     verified_at: Mapped[datetime | None]

@@ -34,7 +34,9 @@ class RevocationSender:
     crash between sending and forgetting sends a row twice, which changes nothing over there.
     """
 
-    def __init__(self, database: Database, http: httpx.AsyncClient, token: Callable[[], str]) -> None:
+    def __init__(
+        self, database: Database, http: httpx.AsyncClient, token: Callable[[], str]
+    ) -> None:
         """`http` has the core as its base URL; `token` signs one for its `/internal/` paths."""
         self._database = database
         self._http = http
@@ -72,7 +74,6 @@ class RevocationSender:
             try:
                 more = await self.send_waiting()
             except Exception:
-                # A loop that ended would leave people signed in who have signed out.
                 _log.exception("revocations_not_read")
                 more = False
             if not more:
@@ -100,7 +101,7 @@ class RevocationSender:
                     },
                 )
             problem = None if response.is_success else f"status {response.status_code}"
-        except Exception as error:  # noqa: BLE001  whatever it was, the rows stay
+        except Exception as error:
             problem = type(error).__name__
         if problem is None:
             _log.info("revocations_sent", count=len(revocations))

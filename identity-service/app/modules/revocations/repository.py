@@ -39,9 +39,7 @@ _LOCK = Statement(
 )
 _DELETE: Statement[Any] = Statement(delete(PendingRevocation).where(_THESE))
 _COUNT_ATTEMPT: Statement[Any] = Statement(
-    update(PendingRevocation)
-    .where(_THESE)
-    .values(attempts=PendingRevocation.attempts + 1)
+    update(PendingRevocation).where(_THESE).values(attempts=PendingRevocation.attempts + 1)
 )
 
 

@@ -36,9 +36,7 @@ def hash_of(refresh_token: str) -> bytes:
     return sha256(refresh_token.encode()).digest()
 
 
-def judge(
-    session: SessionRow, token: RefreshTokenRow, *, now: datetime, grace: timedelta
-) -> Use:
+def judge(session: SessionRow, token: RefreshTokenRow, *, now: datetime, grace: timedelta) -> Use:
     """What a presentation at `now` amounts to."""
     if not session.is_alive(now):
         return Use.SESSION_ENDED

@@ -126,9 +126,7 @@ async def rotate(
 
 async def end_reused(tx: Tx, session: SessionRow) -> None:
     """A spent refresh token came back too late: nobody keeps the session."""
-    _log.warning(
-        "refresh_token_reused", session=str(session.id), person=str(session.person_id)
-    )
+    _log.warning("refresh_token_reused", session=str(session.id), person=str(session.person_id))
     await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
 
 
@@ -145,9 +143,7 @@ async def _end(tx: Tx, session_id: UUID, reason: EndReason) -> None:
         await revocations.revoke_session(tx, session_id, now)
 
 
-async def _issue(
-    tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime
-) -> str:
+async def _issue(tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime) -> str:
     refresh_token = new_refresh_token()
     idle = now + timedelta(seconds=settings.refresh_idle)
     await repository.insert_token(

@@ -83,9 +83,7 @@ def claims_of(
             iat=iat,
             lifetime=lifetime,
         )
-    return makes.person(
-        sub=sub, client_id=client_id, session=signed_in, iat=iat, lifetime=lifetime
-    )
+    return makes.person(sub=sub, client_id=client_id, session=signed_in, iat=iat, lifetime=lifetime)
 
 
 def sign_in_of(session: SessionRow) -> SignInSession:

@@ -9,7 +9,7 @@ import structlog
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
 from app.core.passwords import Checked
-from app.core.process import Process, issued_at
+from app.core.process import WEB_CLIENT, Process, issued_at
 from app.modules.clients import service as clients
 from app.modules.memberships import service as memberships
 from app.modules.people import service as people
@@ -38,7 +38,7 @@ async def sign_in(process: Process, unit: Unit, request: OAuthRequest) -> TokenR
             description="people do not sign in with a password here",
         )
     _refuse_foreign_page(process, request)
-    client_id = clients.require_web_client(request)
+    clients.require_web_client(request)
     username, password = request.require("username"), request.require("password")
     request.get_uuid("tenant_id")
     async with unit.transaction() as tx:
@@ -51,7 +51,7 @@ async def sign_in(process: Process, unit: Unit, request: OAuthRequest) -> TokenR
         _log.warning("sign_in_refused", person=str(candidate.id) if candidate else None)
         raise _invalid_credentials()
     async with transaction_of(unit, candidate.id) as tx:
-        return await _begin_session(process, tx, request, candidate, checked, client_id)
+        return await _begin_session(process, tx, request, candidate, checked)
 
 
 async def _begin_session(
@@ -60,7 +60,6 @@ async def _begin_session(
     request: OAuthRequest,
     candidate: Candidate,
     checked: Checked,
-    client_id: str,
 ) -> TokenRead:
     settings = process.settings
     standing = await people.lock_standing(tx, candidate.id)
@@ -80,7 +79,7 @@ async def _begin_session(
         tx,
         settings,
         person_id=standing.id,
-        client_id=client_id,
+        client_id=WEB_CLIENT,
         amr=_AMR,
         tenant_id=tenant_id,
     )

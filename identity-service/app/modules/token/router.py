@@ -19,9 +19,7 @@ router = APIRouter(tags=["token"])
 _FORM = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}
-        },
+        "content": {"application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}},
     }
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -39,9 +37,7 @@ _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     responses=_REFUSALS,
     openapi_extra=_FORM,
 )
-async def issue_token(
-    request: Request, process: CurrentProcess, unit: OwnTransactions
-) -> Response:
+async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransactions) -> Response:
     """Exchange a password, a refresh token or, for the core, a support wish for a token.
 
     A form, `application/x-www-form-urlencoded`. Unknown parameters are ignored, parameters

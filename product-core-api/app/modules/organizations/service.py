@@ -86,9 +86,7 @@ async def suspend_organization(
     if suspended is None:
         await get_organization(tx, tenant_id)
         raise OrganizationNotActive
-    event = AuditEvent(
-        "organizations.suspend", resource_id=str(tenant_id), reason=suspend.reason
-    )
+    event = AuditEvent("organizations.suspend", resource_id=str(tenant_id), reason=suspend.reason)
     await tx.record(event, tenant_id=tenant_id)
     return suspended
 

@@ -35,7 +35,9 @@ _LIST = NewestFirst(
 _GET = Statement(select(*_COLUMNS).where(_OURS, _THIS), PopupRead)
 _INSERT = Statement(
     insert(Popup)
-    .values({column.name: bindparam(column.name, type_=column.type) for column in Popup.__table__.c})
+    .values(
+        {column.name: bindparam(column.name, type_=column.type) for column in Popup.__table__.c}
+    )
     .returning(*_COLUMNS),
     PopupRead,
 )
@@ -66,9 +68,7 @@ async def insert_popup(tx: TenantTx, values: dict[str, Any]) -> PopupRead | None
     return await tx.one(_INSERT, **values)
 
 
-async def update_popup(
-    tx: TenantTx, popup_id: UUID, changes: dict[str, Any]
-) -> PopupRead | None:
+async def update_popup(tx: TenantTx, popup_id: UUID, changes: dict[str, Any]) -> PopupRead | None:
     """Set the columns named in `changes`. Raises UniqueViolationError, CheckViolationError."""
     return await tx.one(_update(frozenset(changes)), popup_id=popup_id, **changes)
 

@@ -30,8 +30,10 @@ _OURS = SupportSession.tenant_id == bindparam("tenant_id", type_=Uuid)
 _THIS = SupportSession.id == bindparam("session_id", type_=Uuid)
 _AGENTS = SupportSession.agent_id == bindparam("agent_id", type_=Uuid)
 _LIVE = (SupportSession.ended_at.is_(None), SupportSession.expires_at > func.now())
-_END = update(SupportSession).where(*_LIVE).values(
-    ended_at=func.now(), ended_by=bindparam("ended_by", type_=Uuid)
+_END = (
+    update(SupportSession)
+    .where(*_LIVE)
+    .values(ended_at=func.now(), ended_by=bindparam("ended_by", type_=Uuid))
 )
 
 
@@ -116,9 +118,7 @@ async def end_on_platform(
     """End a live session, of one agent or (None) of any; None when there is none such."""
     if agent_id is None:
         return await tx.one(_END_ANY, session_id=session_id, ended_by=ended_by)
-    return await tx.one(
-        _END_OF_AGENT, session_id=session_id, ended_by=ended_by, agent_id=agent_id
-    )
+    return await tx.one(_END_OF_AGENT, session_id=session_id, ended_by=ended_by, agent_id=agent_id)
 
 
 async def end_of_revoked(

@@ -45,7 +45,7 @@ async def start_support_session(
     unit: OwnTransactions,
     identity: IdentityService,
     agent_token: PresentedToken,
-    id: UUID,  # noqa: A002 - one path has one name for its parameter in OpenAPI
+    id: UUID,
     wish: Impersonate,
 ) -> Response:
     """Enter the organization `id`: returns a token that shows its data, read-only by default."""
@@ -60,7 +60,7 @@ async def start_support_session(
 )
 async def end_support_session(
     tx: PlatformTransaction,
-    id: UUID,  # noqa: A002 - see start_support_session
+    id: UUID,
 ) -> None:
     """End the support session `id`: one's own; a platform admin any."""
     await service.end_as_platform(tx, id)

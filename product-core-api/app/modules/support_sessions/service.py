@@ -92,7 +92,7 @@ async def impersonate(
         mode=wish.mode,
         expires_at=started_at + lifetime,
         access_token=token.access_token,
-        token_type="Bearer",  # noqa: S106 - RFC 6750's name for a kind of token
+        token_type="Bearer",
         expires_in=token.expires_in,
     )
 

@@ -12,7 +12,7 @@ from shared_lib.errors._standard import (
     TokenRevoked,
 )
 
-# A key is an SQLSTATE or its beginning; the longest that fits decides.
+# A key is an SQLSTATE or its beginning; no key begins another.
 _BY_SQLSTATE: dict[str, type[ApiError]] = {
     "PT401": TokenRevoked,  # PT...: raised by our admission procedure
     "PT403": TenantBlocked,
@@ -28,7 +28,7 @@ _BY_SQLSTATE: dict[str, type[ApiError]] = {
     "57014": DatabaseUnavailable,  # query_canceled (statement_timeout)
     "57P": DatabaseUnavailable,  # shutdown, crash, still starting
 }
-_LENGTHS = sorted({len(state) for state in _BY_SQLSTATE}, reverse=True)
+_LENGTHS = {len(state) for state in _BY_SQLSTATE}
 
 # asyncpg has one class for "the connection is gone" and for every misuse of its interface.
 _GONE = "connection is closed"

@@ -37,7 +37,7 @@ _PUBLISHED = ("kty", "use", "alg", "kid", "n", "e")
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
-class KeySetRefused(ValueError):  # noqa: N818  a refusal is an answer, not a failure
+class KeySetRefused(ValueError):
     """A key set that no honest server sends; none of it is believed."""
 
 

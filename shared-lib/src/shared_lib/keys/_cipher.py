@@ -18,7 +18,7 @@ from shared_lib.tokens import SigningKey
 __all__ = ["KeyCipher", "KeysUndecryptable"]
 
 
-class KeysUndecryptable(Exception):  # noqa: N818  says what the keys are
+class KeysUndecryptable(Exception):
     """A stored signing key that no encryption key opens, or that is not the key of its row.
 
     A service that meets one must not start: with a new signing key in its place it would sign

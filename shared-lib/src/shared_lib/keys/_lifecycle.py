@@ -85,7 +85,7 @@ class RotationPlan:
     publish: bool  # a new key, as `next`
 
 
-class RotationRefused(Exception):  # noqa: N818  a refusal is an answer, not a failure
+class RotationRefused(Exception):
     """No step is safe now: why, and from which instant one is (None when no time will help)."""
 
     def __init__(self, reason: str, safe_at: datetime | None) -> None:

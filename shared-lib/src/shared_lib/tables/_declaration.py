@@ -87,11 +87,7 @@ def tenant_table(
     Role `app` sees the rows of `app.current_tenant`. Roles in `every_row` see all of them, limited
     by their grants; `policies` are what else a role reaches.
     """
-    tenant = (
-        Policy(grant.role, Predicate.TENANT)
-        for grant in grants
-        if grant.role == "app"
-    )
+    tenant = (Policy(grant.role, Predicate.TENANT) for grant in grants if grant.role == "app")
     unlimited = (Policy(role, Predicate.EVERY_ROW) for role in every_row)
     return Isolation(
         Kind.TENANT,

@@ -25,10 +25,10 @@ class Statement(Generic[Row]):
         if not isinstance(compiled, SQLCompiler) or compiled.post_compile_params:
             raise TypeError("write lists as = ANY(:name): this statement changes with its values")
         self.sql = str(compiled)
-        self._parameters = [
-            _parameter(compiled, name) for name in compiled.positiontup or ()
-        ]
-        self._names = frozenset(name for name, default, _ in self._parameters if default is _REQUIRED)
+        self._parameters = [_parameter(compiled, name) for name in compiled.positiontup or ()]
+        self._names = frozenset(
+            name for name, default, _ in self._parameters if default is _REQUIRED
+        )
         self._row = row
         self._processors = _result_processors(expression)
 

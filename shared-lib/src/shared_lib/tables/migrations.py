@@ -63,9 +63,7 @@ def _migrate(connection: Connection, metadata: MetaData, database: str) -> None:
         context.run_migrations()
 
 
-def _security(
-    operations: Iterable[Any], metadata: MetaData, database: str
-) -> list[ExecuteSQLOp]:
+def _security(operations: Iterable[Any], metadata: MetaData, database: str) -> list[ExecuteSQLOp]:
     created = []
     for operation in operations:
         if isinstance(operation, CreateTableOp):

@@ -1,9 +1,9 @@
 """From token to row: access declarations, admission, transactions and the doors to them."""
 
+from shared_lib.postgres import TenantConnection
 from shared_lib.tenancy._access import ANY_MODE, READ_MODES, WRITE_MODES, Access, AccessMode, Scope
 from shared_lib.tenancy._app import ServiceApp
 from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
-from shared_lib.postgres import TenantConnection
 from shared_lib.tenancy._context import current_tenant_id
 from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._dependencies import (

@@ -6,10 +6,9 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import PoolProxiedConnection, event
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared_lib.errors import DatabaseUnavailable
 from shared_lib.postgres import TenantConnection, is_fit
@@ -89,6 +88,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_use_lifo=True,
+            hide_parameters=True,
             connect_args={
                 "connection_class": TenantConnection,
                 # Statements would be prepared anew every 300 s otherwise.

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 
+import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from sqlalchemy import MetaData
 from starlette.routing import compile_path
 from starlette.types import Scope as ASGIScope
-
-import structlog
 
 from shared_lib.tables import ServerState, catalogue_faults, role_faults, server_state
 from shared_lib.tenancy._access import Scope

@@ -43,9 +43,7 @@ class NewestFirst(Generic[Row]):
         """The part of the list that `page` asks for; `parameters` are the expression's own."""
         if page.counts:
             total = await tx.one(self._count, **parameters)
-            rows = await tx.rows(
-                self._skipped, limit=page.fetch, skip=page.skip, **parameters
-            )
+            rows = await tx.rows(self._skipped, limit=page.fetch, skip=page.skip, **parameters)
             return Listing.of(rows, page, total)
         if page.after is None:
             return Listing.of(await tx.rows(self._first, limit=page.fetch, **parameters), page)

@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from typing_extensions import override
-
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
+from typing_extensions import override
 
 
 class _UncommittedSession(Session):

@@ -31,7 +31,10 @@ class Tx:
     scope: ClassVar[Scope]
 
     def __init__(
-        self, lease: Lease, caller: Caller, begin: Callable[[Lease], Awaitable[None]],
+        self,
+        lease: Lease,
+        caller: Caller,
+        begin: Callable[[Lease], Awaitable[None]],
         events: EventInsert | None,
     ) -> None:
         self.caller = caller
@@ -44,7 +47,9 @@ class Tx:
 
     async def rows(self, statement: Statement[Row], **parameters: Any) -> list[Row]:
         """Every row of `statement`."""
-        records = await self._connection.fetch(statement.sql, *self._arguments(statement, parameters))
+        records = await self._connection.fetch(
+            statement.sql, *self._arguments(statement, parameters)
+        )
         return [statement.row(record) for record in records]
 
     async def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:

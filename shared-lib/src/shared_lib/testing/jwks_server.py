@@ -18,7 +18,7 @@ def serve_issuer() -> Iterator[TokenIssuer]:
     documents: dict[str, dict[str, Any]] = {}
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802 - the base class names it
+        def do_GET(self) -> None:
             body = json.dumps(documents.get(self.path, {})).encode()
             self.send_response(200 if self.path in documents else 404)
             self.send_header("Content-Type", "application/jwk-set+json")

@@ -43,7 +43,7 @@ class Cluster:
     @asynccontextmanager
     async def clone(self) -> AsyncIterator[str]:
         """A database of one's own, made from the template; yields its name."""
-        from infra.postgres.bootstrap import secure_database  # noqa: PLC0415 - not for installs
+        from infra.postgres.bootstrap import secure_database
 
         name = f"test_{uuid4().hex[:16]}"
         async with self._administrator("postgres") as admin:
@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: needs PostgreSQL")
     if hasattr(config, "workerinput") or _HANDED_ON in os.environ or config.option.collectonly:
         return
-    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres  # noqa: PLC0415 - see above
+    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres
 
     server = EmbeddedPostgres(settings=FAST_SETTINGS)
     server.start()
@@ -94,8 +94,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 async def _prepare(administrator_url: str, database: str) -> dict[str, str]:
-    from infra.postgres.bootstrap import create_roles, secure_database  # noqa: PLC0415
-    from infra.postgres.secrets_file import passwords  # noqa: PLC0415
+    from infra.postgres.bootstrap import create_roles, secure_database
+    from infra.postgres.secrets_file import passwords
 
     made = passwords({})
     admin = await asyncpg.connect(administrator_url)
@@ -118,7 +118,7 @@ def _migrate(directory: Path, administrator_url: str, database: str) -> None:
         "MIGRATION_ROLE": f"{database}_owner",
     }
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    result = subprocess.run(  # noqa: S603 - our own migrations
+    result = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
     if result.returncode != 0:

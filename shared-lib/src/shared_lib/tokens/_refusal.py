@@ -3,5 +3,5 @@
 __all__ = ["TokenRefused"]
 
 
-class TokenRefused(Exception):  # noqa: N818  a refusal is an answer, not a failure
+class TokenRefused(Exception):
     """The rule that a token breaks, in a few words. It is the `__cause__` of an InvalidToken."""

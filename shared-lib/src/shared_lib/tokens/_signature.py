@@ -16,7 +16,7 @@ _LARGEST = 8192  # a larger one costs whoever must verify with it
 _SMALLEST_EXPONENT = 65537
 
 
-class WeakKey(ValueError):  # noqa: N818  says what the key is
+class WeakKey(ValueError):
     """An RSA key outside 2048 to 8192 bits, or with a public exponent below 65537."""
 
 

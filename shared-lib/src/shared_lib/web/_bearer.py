@@ -30,7 +30,7 @@ class BearerMiddleware:
     Authorization header is an invalid token: proxies disagree about which one counts.
 
     Under `/internal/` the token must be one between services. WebSockets are never public.
-    Where `anonymous` is given, a caller without a token is taken for it.
+    Where `anonymous` is given, a caller without a token is taken for it, except under `/internal/`.
     While the request runs, `tenant_variable` holds the token's organization.
     """
 
@@ -67,13 +67,14 @@ class BearerMiddleware:
 
     async def _verified(self, scope: Scope) -> TokenData | None:
         text = _bearer_token(scope)
+        internal = scope["path"].startswith(_INTERNAL)
         if text is not None:
-            return await self.verifier.verify(text, internal=scope["path"].startswith(_INTERNAL))
+            return await self.verifier.verify(text, internal=internal)
         if scope["type"] == "http" and self.is_public(scope):
             return None
-        if self.anonymous is not None:
-            return self.anonymous
-        raise MissingToken
+        if self.anonymous is None or internal:
+            raise MissingToken
+        return self.anonymous
 
 
 def _bearer_token(scope: Scope) -> str | None:

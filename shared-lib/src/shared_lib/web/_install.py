@@ -28,6 +28,7 @@ def install_middleware(
     verifier: Verifier,
     is_public: Callable[[Scope], bool],
     tenant_variable: ContextVar[UUID | None],
+    *,
     anonymous: TokenData | None = None,
 ) -> None:
     """Install error handlers and, from the outside in: request context, security headers, CORS,
