@@ -27,7 +27,7 @@ from shared_lib.postgres import TenantConnection
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
 _ROLES = ("owner", "admin", "standard", "viewer", "client")
-_PASSWORD = "demo-password-123"
+_PASSWORD = "demo-password-123"  # noqa: S105  printed by `make up`; exists in development only
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,12 @@ from fastapi import FastAPI
 
 from app.core.access import public
 from app.core.database import connection
-from app.core.models import DATABASE, metadata
 from app.core.process import Process, issued_at
 from app.core.settings import IdentitySettings
-from app.modules import models as models
 from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
 from app.modules.keys import router as keys
+from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
 from app.modules.revocations.jobs import RevocationSender
 from app.modules.sessions import router as sessions

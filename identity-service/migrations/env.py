@@ -1,7 +1,6 @@
 """Alembic's entry point."""
 
-from app.core.models import DATABASE, metadata
-from app.modules import models as models
+from app.modules.models import DATABASE, metadata
 from shared_lib.tables.migrations import run_migrations
 
 run_migrations(metadata, DATABASE)

@@ -192,7 +192,7 @@ class Identity:
 async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
     """Wait until `condition` is true. Raises TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110  another process decides, nobody signals
             await asyncio.sleep(0.05)
 
 

@@ -209,7 +209,7 @@ class EmbeddedPostgres:
 
     def _locale(self) -> list[str]:
         """Code-point order and Unicode case rules on every platform, where the version can."""
-        if int(self.version.split(".")[0]) >= 17:
+        if int(self.version.split(".")[0]) >= 17:  # noqa: PLR2004
             return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         return ["--locale=C.UTF-8"]
 
@@ -275,7 +275,7 @@ class EmbeddedPostgres:
         with suppress(FileNotFoundError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             if lines:
-                return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""
+                return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""  # noqa: PLR2004
         return None
 
     def _log_tail(self) -> str:

@@ -38,7 +38,7 @@ def spawn(
     """
     uid, gid = (account.uid, account.gid) if account else (-1, -1)
     launch = [str(LAUNCH), str(int(death_signal)), str(os.getpid()), str(uid), str(gid)]
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - the commands are the runner's own
         [sys.executable, "-I", "-S", *launch, *command],
         cwd=cwd,
         env=dict(env),

@@ -131,7 +131,7 @@ class Runner:
     def _spawn(self, name: str, command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Child:
         process = spawn(command, cwd=cwd, env=env, output=subprocess.PIPE)
         self._processes.append(process)
-        assert process.stdout is not None
+        assert process.stdout is not None  # noqa: S101 - asked for in the line above
         output = threading.Thread(target=self._pass_on, args=(name, process.stdout), daemon=True)
         output.start()
         return Child(name, process, output)

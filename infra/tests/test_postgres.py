@@ -139,7 +139,7 @@ def test_the_server_dies_with_its_process(directory: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(directory / "postgres")]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout
         pid = int(process.stdout.readline())
         assert lives(pid)

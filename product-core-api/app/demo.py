@@ -77,13 +77,13 @@ def _load(connection: Connection) -> None:
     popups = [popup for each in organizations for popup in _popups(each["tenant_id"])]
     # The owner is bound by FORCE like everybody; off, and forgetting NO FORCE fails loudly.
     connection.execute(sa.text("SET LOCAL row_security = off"))
-    tables = (Organization.__table__, Popup.__table__)
+    tables = (Organization.__tablename__, Popup.__tablename__)
     for table in tables:
-        connection.execute(sa.text(f"ALTER TABLE {table.name} NO FORCE ROW LEVEL SECURITY"))
+        connection.execute(sa.text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
     connection.execute(insert(Organization).on_conflict_do_nothing(), organizations)
     connection.execute(insert(Popup).on_conflict_do_nothing(), popups)
     for table in tables:
-        connection.execute(sa.text(f"ALTER TABLE {table.name} FORCE ROW LEVEL SECURITY"))
+        connection.execute(sa.text(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
 
 
 async def _run() -> None:

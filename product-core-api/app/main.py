@@ -68,13 +68,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
-    app.state.identity = Identity(
-        http,
-        settings.identity_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
-        verifier=verifier,
-    )
+    app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.ORGANIZATION], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
     anonymous = None if settings.require_auth else ANONYMOUS
@@ -82,6 +76,16 @@ def create_app(settings: CoreSettings) -> FastAPI:
         app, settings, verifier, public_paths, current_tenant_id, anonymous=anonymous
     )
     return app
+
+
+def _identity(settings: CoreSettings, http: httpx.AsyncClient, verifier: TokenVerifier) -> Identity:
+    return Identity(
+        http,
+        settings.identity_url,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        verifier=verifier,
+    )
 
 
 def _databases(settings: CoreSettings) -> dict[Scope, Database]:

@@ -146,9 +146,7 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "list_popups": lambda _: Call("GET", f"{_API}/popups"),
     "get_popup": lambda w: Call("GET", f"{_API}/popups/{w.popup_id}"),
     "create_popup": lambda _: Call("POST", f"{_API}/popups", {"name": "New"}),
-    "update_popup": lambda w: Call(
-        "PATCH", f"{_API}/popups/{w.popup_id}", {"tagline": "Changed"}
-    ),
+    "update_popup": lambda w: Call("PATCH", f"{_API}/popups/{w.popup_id}", {"tagline": "Changed"}),
     "delete_popup": lambda w: Call("DELETE", f"{_API}/popups/{w.popup_id}"),
     "start_support_session": lambda w: Call(
         "POST",
@@ -156,9 +154,7 @@ RECIPES: dict[str, Callable[[World], Call]] = {
         {"reason": REASON},
         done="identity_unavailable",
     ),
-    "end_support_session": lambda w: Call(
-        "DELETE", f"{_API}/support/impersonate/{w.session_id}"
-    ),
+    "end_support_session": lambda w: Call("DELETE", f"{_API}/support/impersonate/{w.session_id}"),
     "list_live_support_sessions": lambda _: Call("GET", f"{_API}/support/sessions"),
     "search_organizations": lambda _: Call("GET", f"{_API}/support/orgs"),
     "list_support_audit_events": lambda w: Call(

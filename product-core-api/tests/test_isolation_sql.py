@@ -64,10 +64,10 @@ ALLOWED = {
 
 def statement(table: str, verb: str) -> str:
     return {
-        "SELECT": f"SELECT * FROM {table} WHERE tenant_id = $1",
+        "SELECT": f"SELECT * FROM {table} WHERE tenant_id = $1",  # noqa: S608
         "INSERT": INSERTS[table],
         "UPDATE": UPDATES[table],
-        "DELETE": f"DELETE FROM {table} WHERE tenant_id = $1",
+        "DELETE": f"DELETE FROM {table} WHERE tenant_id = $1",  # noqa: S608
     }[verb]
 
 
@@ -145,7 +145,7 @@ async def test_no_condition_at_all_shows_own_rows_only(
 ) -> None:
     own, _ = worlds
     await enter(app_role, own.tenant.id)
-    rows = await app_role.fetch(f"SELECT tenant_id FROM {table}")
+    rows = await app_role.fetch(f"SELECT tenant_id FROM {table}")  # noqa: S608
     assert {row["tenant_id"] for row in rows} == {own.tenant.id}
 
 
@@ -165,13 +165,13 @@ async def test_rows_cannot_be_moved_to_another_tenant(
     own, theirs = worlds
     await enter(app_role, own.tenant.id)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await app_role.execute(f"UPDATE {table} SET tenant_id = '{theirs.tenant.id}'")
+        await app_role.execute(f"UPDATE {table} SET tenant_id = '{theirs.tenant.id}'")  # noqa: S608
 
 
 @pytest.mark.parametrize("table", ["revocations", "stored_key_sets", "alembic_version"])
 async def test_tables_of_nobodys_are_out_of_reach(app_role: asyncpg.Connection, table: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await app_role.fetch(f"SELECT * FROM {table}")
+        await app_role.fetch(f"SELECT * FROM {table}")  # noqa: S608
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)
@@ -231,7 +231,7 @@ async def test_a_suspension_cannot_be_lifted_by_sql(
     for change in (*columns, "suspension_reason = NULL", "slug = 'x'", "created_at = now()"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with app_role.transaction():
-                await app_role.execute(f"UPDATE organizations SET {change}")
+                await app_role.execute(f"UPDATE organizations SET {change}")  # noqa: S608
     assert await app_role.execute("UPDATE organizations SET name = 'Renamed'") == "UPDATE 1"
 
 
@@ -245,4 +245,4 @@ async def test_a_support_session_cannot_be_lengthened_by_sql(
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with app_role.transaction():
-                await app_role.execute(f"UPDATE support_sessions SET {change}")
+                await app_role.execute(f"UPDATE support_sessions SET {change}")  # noqa: S608

@@ -115,7 +115,7 @@ def _token(issuer: TokenIssuer, world: World, principal: str) -> str | None:
         "identity": issuer.service_to_service,
         "nobody": lambda: None,
     }
-    member = lambda: issuer.person(tenant_id=tenant_id, role=principal)
+    member = lambda: issuer.person(tenant_id=tenant_id, role=principal)  # noqa: E731
     return tokens.get(principal, member)()
 
 

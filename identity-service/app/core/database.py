@@ -81,7 +81,7 @@ async def connection(database: Database) -> AsyncIterator[asyncpg.Connection]:
 
 
 @dataclass
-class _PersonUnit(Unit):
+class _PersonUnit(Unit[Any]):
     person_id: UUID = field(kw_only=True)
 
     @override
@@ -93,7 +93,7 @@ class _PersonUnit(Unit):
 
 
 @asynccontextmanager
-async def transaction_of(unit: Unit, person_id: UUID) -> AsyncIterator[Tx]:
+async def transaction_of(unit: Unit[Any], person_id: UUID) -> AsyncIterator[Tx]:
     """A transaction of `unit` that sees the memberships of one person.
 
     Only for somebody whose credential was right, or whom an authenticated client asked about.

@@ -120,9 +120,9 @@ class IdentitySettings(ServiceSettings):
             f"refresh_absolute must be at most {_LONGEST_SESSION}": (
                 self.refresh_absolute > _LONGEST_SESSION
             ),
-            "refresh_grace must be at most 10": self.refresh_grace > 10,
-            "jwks_max_age must be at least 300": self.jwks_max_age < 300,
-            "key_margin must be at least 60": self.key_margin < 60,
+            "refresh_grace must be at most 10": self.refresh_grace > 10,  # noqa: PLR2004
+            "jwks_max_age must be at least 300": self.jwks_max_age < 300,  # noqa: PLR2004
+            "key_margin must be at least 60": self.key_margin < 60,  # noqa: PLR2004
             f"longest_token must be {LONGEST_LIFE}": self.longest_token < LONGEST_LIFE,
             f"core_client_secret must have at least {_SECRET_LENGTH} characters": (
                 len(self.core_client_secret.get_secret_value()) < _SECRET_LENGTH

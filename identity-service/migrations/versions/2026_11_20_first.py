@@ -74,8 +74,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('status', sa.Text(), nullable=False),
     sa.Column('version', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_tenants')),
-    sa.UniqueConstraint('slug', name=op.f('uq_tenants_slug'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_tenants'))
     )
     op.create_table('people',
     sa.Column('id', sa.Uuid(), nullable=False),

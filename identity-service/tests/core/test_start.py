@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from app.core.access import public
 from app.core.settings import IdentitySettings
@@ -107,13 +108,7 @@ async def test_a_role_that_row_level_security_does_not_bind(
 ) -> None:
     """A role of its own: those of the run belong to every test."""
     admin_url = cluster.admin_url(own_database).replace("postgresql:", "postgresql+asyncpg:")
-    changed = settings.model_copy(update={"app_database_url": _secret(admin_url)})
+    changed = settings.model_copy(update={"app_database_url": SecretStr(admin_url)})
     with pytest.raises(UnsafeToStart, match="is a superuser"):
         async with running(changed):
             pass
-
-
-def _secret(url: str) -> object:
-    from pydantic import SecretStr
-
-    return SecretStr(url)

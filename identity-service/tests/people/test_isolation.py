@@ -57,7 +57,7 @@ async def test_sign_in_tables_are_for_sign_in_only(
 ) -> None:
     async with connected(cluster, database_name, role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.fetch(f"SELECT * FROM {table}")
+            await connection.fetch(f"SELECT * FROM {table}")  # noqa: S608
 
 
 @pytest.mark.parametrize(

@@ -259,8 +259,10 @@ async def test_who_is_no_agent_is_no_actor(support: Support) -> None:
     [
         "UPDATE people SET platform_role = NULL WHERE id = $1",
         "UPDATE people SET active = false WHERE id = $1",
-        "UPDATE sign_in_sessions SET ended_at = now(), ended_reason = 'signed_out' "
-        "WHERE person_id = $1",
+        (
+            "UPDATE sign_in_sessions SET ended_at = now(), ended_reason = 'signed_out'"
+            " WHERE person_id = $1"
+        ),
         "UPDATE sign_in_sessions SET expires_at = now() WHERE person_id = $1",
     ],
 )

@@ -160,7 +160,7 @@ async def test_nothing_lives_for_ever(
     person, _ = await identity.make_member()
     token = (await identity.sign_in(person))["refresh_token"]
     await identity.admin.execute(
-        f"UPDATE {table} SET expires_at = now() WHERE {condition}",
+        f"UPDATE {table} SET expires_at = now() WHERE {condition}",  # noqa: S608
         hash_of(token),
     )
     refused(await identity.refresh(token), detail)

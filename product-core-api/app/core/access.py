@@ -75,10 +75,12 @@ def require_permission(
     )
 
 
-def require_platform_permission(resource: str, verb: str, *, own_transactions: bool = False) -> Any:
-    """Declare that an operation across organizations needs `resource:verb` of the platform's."""
-    transactions = "own" if own_transactions else "request"
-    return _declared(Scope.PLATFORM, f"{resource}:{verb}", transactions=transactions)
+def require_platform_permission(resource: str, verb: str, **options: Any) -> Any:
+    """Declare that an operation across organizations needs `resource:verb` of the platform's.
+
+    `options` are those of `shared_lib.tenancy.Access`.
+    """
+    return _declared(Scope.PLATFORM, f"{resource}:{verb}", **options)
 
 
 def admission(operation: Operation, caller: Caller) -> str:

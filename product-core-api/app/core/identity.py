@@ -16,7 +16,7 @@ from shared_lib.tokens import CORE_AUDIENCE, TokenData, TokenVerifier
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _PERSON_ID = "urn:phase-zero:token-type:person-id"
-_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a URN
 _TIMEOUT = 3.0
 
 _log = structlog.get_logger(__name__)

@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
 )
+from pydantic.config import JsonDict
 
 _RFC_3339 = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
@@ -28,14 +29,15 @@ class Body(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
-def _without_nul(value: str) -> str:
-    if "\x00" in value:
+def without_nul(value: str | None) -> str | None:
+    """Refuse text that PostgreSQL cannot store. Raises ValueError."""
+    if value and "\x00" in value:
         raise ValueError("PostgreSQL stores no NUL character")
     return value
 
 
 def _rfc_3339(value: object) -> object:
-    """pydantic alone would also take Unix times and dates."""
+    """Refuse what pydantic alone would also take: Unix times and dates."""
     if not isinstance(value, str) or not _RFC_3339.fullmatch(value):
         raise ValueError("must be an RFC 3339 time with its zone, such as 2026-01-31T09:00:00Z")
     return value
@@ -50,7 +52,7 @@ def _in_utc(value: datetime) -> datetime:
 
 Instant = Annotated[datetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
 # Text is cut to what stands between white space before its length is looked at.
-PlainText = AfterValidator(_without_nul)
+PlainText = AfterValidator(without_nul)
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), PlainText
 ]
@@ -62,4 +64,8 @@ Reason = Annotated[
 
 def omitted() -> Any:
     """The default of a field that PATCH may leave out but not set to null."""
-    return Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+def _without_default(schema: JsonDict) -> None:
+    schema.pop("default", None)

@@ -42,9 +42,7 @@ async def broken(
 
 
 @pytest.fixture
-async def world(
-    broken: tuple[asyncpg.Connection, httpx.AsyncClient], issuer: TokenIssuer
-) -> World:
+async def world(broken: tuple[asyncpg.Connection, httpx.AsyncClient], issuer: TokenIssuer) -> World:
     admin, client = broken
     tenant_id = uuid4()
     await admin.execute(

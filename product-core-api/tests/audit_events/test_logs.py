@@ -107,9 +107,7 @@ async def test_the_log_is_paged(admin: asyncpg.Connection, tenant: Tenant, form:
 
 
 @pytest.mark.parametrize("tenant_id", ["x", "%00", ""])
-async def test_bad_filters_are_refused(
-    tenant: Tenant, issuer: TokenIssuer, tenant_id: str
-) -> None:
+async def test_bad_filters_are_refused(tenant: Tenant, issuer: TokenIssuer, tenant_id: str) -> None:
     headers = {"Authorization": f"Bearer {issuer.platform()}"}
     url = f"/api/v1/support/audit-log?tenant_id={tenant_id}"
     response = await tenant.client.get(url, headers=headers)

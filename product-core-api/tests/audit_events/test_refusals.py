@@ -32,9 +32,7 @@ async def test_revoked_staff_is_told_of(
         ("POST", f"/admin/orgs/{tenant.id}/suspend", tenant.id),
     ):
         body = {"reason": "Unpaid"} if method == "POST" else None
-        response = await tenant.client.request(
-            method, f"/api/v1{path}", headers=headers, json=body
-        )
+        response = await tenant.client.request(method, f"/api/v1{path}", headers=headers, json=body)
         assert response.json()["detail"] == "token_revoked"
         event = await told_once(admin, response)
         assert picked(event, "outcome", "code", "tenant_id") == ("refused", "token_revoked", where)

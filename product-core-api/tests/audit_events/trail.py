@@ -33,9 +33,7 @@ ACTIONS = {
 }
 
 
-async def told(
-    admin: asyncpg.Connection, response: httpx.Response
-) -> list[dict[str, Any]]:
+async def told(admin: asyncpg.Connection, response: httpx.Response) -> list[dict[str, Any]]:
     """Every event of the call that `response` answers, as rows."""
     rows = await admin.fetch(
         "SELECT * FROM audit_events WHERE request_id = $1 ORDER BY occurred_at, id",

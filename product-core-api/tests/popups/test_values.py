@@ -143,9 +143,7 @@ async def test_bodies_that_are_no_popup(
 ) -> None:
     path = "/popups" if method == "POST" else f"/popups/{uuid4()}"
     headers = tenant.headers() | {"content-type": "application/json"}
-    response = await tenant.client.request(
-        method, f"/api/v1{path}", headers=headers, content=body
-    )
+    response = await tenant.client.request(method, f"/api/v1{path}", headers=headers, content=body)
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
 

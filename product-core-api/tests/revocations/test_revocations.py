@@ -71,9 +71,7 @@ async def test_a_session_that_ended_is_dead_for_good(
     assert (await look(tenant.client, elsewhere, path))[0] == 200
 
 
-async def _issued(
-    issuer: TokenIssuer, kind: str, tenant_id: UUID, subject: UUID, iat: int
-) -> str:
+async def _issued(issuer: TokenIssuer, kind: str, tenant_id: UUID, subject: UUID, iat: int) -> str:
     if kind == "service_account":
         return issuer.service(tenant_id=tenant_id, sub=subject, issued_at=iat)
     return issuer.person(tenant_id=tenant_id, sub=subject, issued_at=iat)
@@ -118,8 +116,7 @@ async def test_of_several_the_latest_counts_in_any_order(
     person, now = uuid7(), int(time.time())
     ends = (now - 100, now - 50)
     first, between, last = [
-        issuer.person(tenant_id=tenant.id, sub=person, issued_at=now - age)
-        for age in (150, 75, 25)
+        issuer.person(tenant_id=tenant.id, sub=person, issued_at=now - age) for age in (150, 75, 25)
     ]
     for number in order:
         await deliver(tenant.client, issuer, revocation("person", person, ends[number]))

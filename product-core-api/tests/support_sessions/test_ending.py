@@ -149,8 +149,7 @@ async def test_consent_withdrawn_ends_what_it_no_longer_covers(
 async def test_the_customers_list_is_paged(admin: asyncpg.Connection, tenant: Tenant) -> None:
     rows = [await SupportSession(tenant.id).insert(admin) for _ in range(5)]
     await admin.execute(
-        "UPDATE support_sessions SET started_at = now() - interval '1 minute'"
-        " WHERE tenant_id = $1",
+        "UPDATE support_sessions SET started_at = now() - interval '1 minute' WHERE tenant_id = $1",
         tenant.id,
     )
     found: list[str] = []

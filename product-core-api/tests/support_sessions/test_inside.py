@@ -123,8 +123,9 @@ async def test_writes_of_members_carry_no_support_session(
     person = uuid4()
     headers = tenant.headers("standard", sub=person)
     await tenant.client.post("/api/v1/popups", json={"name": "x"}, headers=headers)
-    row = await admin.fetchrow("SELECT * FROM row_history WHERE tenant_id = $1 AND"
-                               " table_name = 'popups'", tenant.id)
+    row = await admin.fetchrow(
+        "SELECT * FROM row_history WHERE tenant_id = $1 AND table_name = 'popups'", tenant.id
+    )
     assert (row["actor_id"], row["support_session_id"]) == (person, None)
 
 

@@ -22,6 +22,8 @@ _AGAIN: Statement[int] = Statement(text("CALL public.admit(0, 1, 7, NULL, NULL, 
 class Sly(str):
     """A text that calls itself a UUID's hex."""
 
+    __slots__ = ()
+
     hex = "'; DROP TABLE popups; --"
 
 

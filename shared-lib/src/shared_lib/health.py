@@ -77,7 +77,7 @@ async def _run(name: str, check: Check, seconds: float) -> CheckResult:
     except TimeoutError:
         _log.warning("health_check_timeout", check=name, seconds=seconds)
         return CheckResult("timeout")
-    except Exception:  # whatever it is, the service is not ready
+    except Exception:  # noqa: BLE001  # whatever it is, the service is not ready
         _log.warning("health_check_failed", check=name, exc_info=True)
         return CheckResult("failed")
     return CheckResult("ok")

@@ -22,7 +22,7 @@ def uuid7() -> UUID:
     still or runs back is answered by counting on. The other 62 bits are random: processes that
     share an instant do not collide, and an id cannot be guessed from its neighbour.
     """
-    global _last
+    global _last  # noqa: PLW0603  the order within a process is the process's own state
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     ticks = milliseconds << 12 | (nanoseconds << 12) // 1_000_000
     with _lock:

@@ -50,7 +50,7 @@ class _Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             _StandardOutput().msg(self.format(record).encode("utf-8", "backslashreplace"))
-        except Exception:  # a log line must not fail the work
+        except Exception:  # noqa: BLE001  # half a character, a number of 80 bits: a line nevertheless
             self.handleError(record)
 
 
@@ -93,7 +93,7 @@ def _clean(text: str) -> str:
 def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
     try:
         return msgspec.json.encode(event, enc_hook=lambda value: _clean(str(value)))
-    except Exception:  # half a character, a number of 80 bits: a line nevertheless
+    except Exception:  # noqa: BLE001  # half a character, a number of 80 bits: a line nevertheless
         return json.dumps(event, default=lambda value: _clean(str(value))).encode()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 
 
-class TenantConnection(asyncpg.Connection):
+class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no types
     """An asyncpg connection that never calls `set_config`.
 
     asyncpg switches JIT off around its type introspection with `set_config`, which requests may
@@ -14,7 +14,8 @@ class TenantConnection(asyncpg.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._server_caps = self._server_caps._replace(jit=False)
+        capabilities = self._server_caps  # type: ignore[has-type]  # asyncpg has no types
+        self._server_caps = capabilities._replace(jit=False)
 
 
 def is_fit(connection: asyncpg.Connection) -> bool:
@@ -23,10 +24,10 @@ def is_fit(connection: asyncpg.Connection) -> bool:
     A refused opening batch leaves the server inside an aborted transaction that SQLAlchemy's
     adapter knows nothing of: leased again, it would fail for every tenant.
     """
-    return (
+    return bool(
         not connection.is_closed()
         and not connection.is_in_transaction()
-        and connection._top_xact is None
+        and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
     )
 
 
@@ -37,5 +38,5 @@ def is_lost(error: BaseException) -> bool:
     InternalClientError counts.
     """
     if isinstance(error, asyncpg.PostgresError):
-        return error.sqlstate.startswith(("08", "57P"))
+        return str(error.sqlstate).startswith(("08", "57P"))
     return isinstance(error, ConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError)

@@ -159,8 +159,11 @@ async def test_the_stored_set_does_not_replace_a_fetched_one(
     endpoint: respx.Route, http: httpx.AsyncClient
 ) -> None:
     endpoint.mock(return_value=answer(NEW))
-    client = JwksClient(URL, http, store=MemoryStore(OLD.jwks()))
+    store = MemoryStore()
+    client = JwksClient(URL, http, store=store)
     await client.refresh()
+    await asyncio.sleep(0.05)  # the fetched set has been stored
+    store.document = OLD.jwks()
     await client.start()
     try:
         assert await client.key(NEW_KID) is not None

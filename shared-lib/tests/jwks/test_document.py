@@ -104,7 +104,7 @@ def test_use_and_alg_may_be_absent() -> None:
 
 
 def weak() -> dict[str, Any]:
-    return rsa_jwk(**public_jwk(generate_rsa(65537, 1024).public_key()))
+    return rsa_jwk(**public_jwk(generate_rsa(65537, 1024).public_key()))  # noqa: S505  weak on purpose
 
 
 REFUSED: dict[str, Any] = {

@@ -22,7 +22,7 @@ def lines(program: str, level: str = "info") -> list[dict[str, Any]]:
         f"configure_logging('sample', {level!r})\n"
         "log = structlog.get_logger('shared_lib.sample')\n"
     )
-    result = subprocess.run(  # the programs of this file
+    result = subprocess.run(  # noqa: S603  # the programs of this file
         [sys.executable, "-W", "error", "-c", start + dedent(program)],
         capture_output=True,
         text=True,

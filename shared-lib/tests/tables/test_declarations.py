@@ -23,6 +23,10 @@ from shared_lib.tables import (
 TENANT = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
 PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)"
 
+OWN_ROWS = f"USING ({TENANT}) WITH CHECK ({TENANT})"
+ALL_ROWS = "USING (true) WITH CHECK (true)"
+TRIGGER = "CREATE TRIGGER notes_history AFTER INSERT OR UPDATE OR DELETE ON notes"
+
 
 def table(**declared: object) -> Table:
     return Table("notes", MetaData(), Column("tenant_id", Uuid), Column("body", Text), **declared)  # type: ignore[arg-type]
@@ -42,15 +46,12 @@ def test_a_tenant_table() -> None:
     assert security_statements(notes, "shop") == [
         "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE notes FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY notes_app ON notes FOR ALL TO shop_app"
-        f" USING ({TENANT}) WITH CHECK ({TENANT})",
-        "CREATE POLICY notes_platform ON notes FOR ALL TO shop_platform"
-        " USING (true) WITH CHECK (true)",
+        f"CREATE POLICY notes_app ON notes FOR ALL TO shop_app {OWN_ROWS}",
+        f"CREATE POLICY notes_platform ON notes FOR ALL TO shop_platform {ALL_ROWS}",
         f"CREATE POLICY notes_auth_select ON notes FOR SELECT TO shop_auth USING ({PERSON})",
         "GRANT SELECT, INSERT, UPDATE (body), DELETE ON notes TO shop_app",
         "GRANT SELECT ON notes TO shop_platform",
-        "CREATE TRIGGER notes_history AFTER INSERT OR UPDATE OR DELETE ON notes"
-        " FOR EACH ROW EXECUTE FUNCTION record_row_history('body')",
+        f"{TRIGGER} FOR EACH ROW EXECUTE FUNCTION record_row_history('body')",
     ]
 
 

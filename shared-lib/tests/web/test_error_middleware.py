@@ -161,7 +161,7 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        while not server.started:  # uvicorn has no event to wait for
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event to wait for
             await asyncio.sleep(0.01)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         async with httpx.AsyncClient(base_url=url) as client:

@@ -12,12 +12,15 @@ from shared_lib.tables import Grant, Policy, Predicate, global_table, tenant_tab
 
 
 class Tenant(Base):
-    """An organization as the core told it last; `version` is the core's, the highest is kept."""
+    """An organization as the core told it last; `version` is the core's, the highest is kept.
+
+    That no two have one slug is the core's to say: its facts may arrive in any order.
+    """
 
     __tablename__ = "tenants"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    slug: Mapped[str] = mapped_column(unique=True)
+    slug: Mapped[str]
     name: Mapped[str]
     status: Mapped[str]
     version: Mapped[int] = mapped_column(BigInteger)

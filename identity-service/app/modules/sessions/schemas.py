@@ -10,7 +10,7 @@ class EndReason(StrEnum):
     """Why a session ended before its time."""
 
     SIGNED_OUT = "signed_out"
-    REFRESH_TOKEN_REUSED = "refresh_token_reused"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105  the name of a reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class _Agent:
     session: SessionRow
 
 
-async def exchange(process: Process, unit: Unit, request: OAuthRequest) -> ExchangedTokenRead:
+async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> ExchangedTokenRead:
     """Sign a token with which an agent acts in an organization. Raises OAuthError."""
     async with unit.transaction() as tx:
         account = await clients.authenticate(tx, request)

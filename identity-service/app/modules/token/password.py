@@ -29,7 +29,7 @@ _AMR = ("pwd",)  # RFC 8176
 _log = structlog.get_logger(__name__)
 
 
-async def sign_in(process: Process, unit: Unit, request: OAuthRequest) -> TokenRead:
+async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> TokenRead:
     """Begin a sign-in session. Raises OAuthError, or SignInBusy."""
     if not process.settings.password_sign_in:
         raise OAuthError(

@@ -40,7 +40,7 @@ class _Answer:
     token: TokenRead
 
 
-async def refresh(process: Process, unit: Unit, request: OAuthRequest) -> TokenRead:
+async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> TokenRead:
     """Exchange a refresh token, perhaps for another organization. Raises OAuthError."""
     client_id = clients.require_web_client(request)
     refresh_token = request.require("refresh_token")
@@ -50,11 +50,15 @@ async def refresh(process: Process, unit: Unit, request: OAuthRequest) -> TokenR
     if family is None:
         raise _unknown()
     async with transaction_of(unit, family.person_id) as tx:
+        # The person before the session, as whoever shuts him out locks them.
+        standing = await people.lock_standing(tx, family.person_id)
         presented = await sessions.present(tx, process.settings, family, refresh_token)
         if presented is None or presented.session.client_id != client_id:
             raise _unknown()
+        if standing is None:
+            raise invalid_grant("account_inactive", "the account is not active")
         if presented.use is sessions.Use.FIRST:
-            return await _rotate(process, tx, request, presented.session)
+            return await _rotate(process, tx, request, standing, presented.session)
         if presented.answer is not None:
             return _repeat(presented.answer, request)
         if presented.use is sessions.Use.REUSED:
@@ -64,12 +68,9 @@ async def refresh(process: Process, unit: Unit, request: OAuthRequest) -> TokenR
 
 
 async def _rotate(
-    process: Process, tx: Tx, request: OAuthRequest, session: SessionRow
+    process: Process, tx: Tx, request: OAuthRequest, standing: Standing, session: SessionRow
 ) -> TokenRead:
     settings = process.settings
-    standing = await people.lock_standing(tx, session.person_id)
-    if standing is None:
-        raise invalid_grant("account_inactive", "the account is not active")
     refuse_without_second_factor(standing, settings.environment)
     membership = await _membership(tx, request, standing, session)
     tenant_id = membership.tenant_id if membership else None

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  RFC 8693 section 3
 PERSON_ID_TYPE = "urn:phase-zero:token-type:person-id"
 
-PASSWORD = "password"
-REFRESH_TOKEN = "refresh_token"
-TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+PASSWORD = "password"  # noqa: S105  the name of a grant
+REFRESH_TOKEN = "refresh_token"  # noqa: S105
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class TokenRead:
     access_token: str = field(repr=False)
     expires_in: int
     refresh_token: str = field(repr=False)
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ExchangedTokenRead:
     access_token: str = field(repr=False)
     expires_in: int
     issued_token_type: str = ACCESS_TOKEN_TYPE
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,14 @@ from app.modules.token.schemas import (
     TokenRead,
 )
 from shared_lib.errors import OAuthError
-from shared_lib.tenancy import Unit
+from shared_lib.tenancy import Tx, Unit
 
 __all__ = ["PUBLISHED_GRANTS", "issue_token"]
 
 PUBLISHED_GRANTS = (REFRESH_TOKEN, TOKEN_EXCHANGE)
 """What discovery lists: password sign-in is the first-party client's own."""
 
-_Grant = Callable[[Process, Unit, OAuthRequest], Awaitable[TokenRead | ExchangedTokenRead]]
+_Grant = Callable[[Process, Unit[Tx], OAuthRequest], Awaitable[TokenRead | ExchangedTokenRead]]
 _GRANTS: dict[str, _Grant] = {
     PASSWORD: sign_in,
     REFRESH_TOKEN: refresh,
@@ -31,7 +31,7 @@ _GRANTS: dict[str, _Grant] = {
 
 
 async def issue_token(
-    process: Process, unit: Unit, request: OAuthRequest
+    process: Process, unit: Unit[Tx], request: OAuthRequest
 ) -> TokenRead | ExchangedTokenRead:
     """Serve the grant that the request names, or a password without a grant type.
 

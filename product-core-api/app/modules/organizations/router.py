@@ -4,8 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator
 
 from app.core.access import ANY_MODE, require_permission, require_platform_permission
+from app.core.schemas import without_nul
 from app.modules.organizations import service
 from app.modules.organizations.schemas import (
     OrganizationReactivate,
@@ -22,7 +24,9 @@ admin_router = APIRouter(prefix="/admin/orgs", tags=["organizations"])
 support_router = APIRouter(prefix="/support/orgs", tags=["organizations"])
 
 Search = Annotated[
-    str | None, Query(max_length=100, description="Part of a name or slug, in any case")
+    str | None,
+    Query(max_length=100, description="Part of a name or slug, in any case"),
+    AfterValidator(without_nul),
 ]
 
 

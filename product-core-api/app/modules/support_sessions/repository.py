@@ -1,5 +1,6 @@
 """All SQL about support sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -106,10 +107,10 @@ async def end_of_tenant(
 
 
 async def end_with_modes(
-    tx: TenantTx, modes: list[str], ended_by: UUID | None
+    tx: TenantTx, modes: Sequence[str], ended_by: UUID | None
 ) -> list[SupportSessionRead]:
     """End the organization's live sessions that have one of `modes`."""
-    return await tx.rows(_END_DISALLOWED, modes=modes, ended_by=ended_by)
+    return await tx.rows(_END_DISALLOWED, modes=list(modes), ended_by=ended_by)
 
 
 async def end_on_platform(

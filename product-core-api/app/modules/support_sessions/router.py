@@ -21,7 +21,7 @@ from app.modules.support_sessions.schemas import (
     SupportSessionRead,
 )
 from shared_lib.errors import problems
-from shared_lib.tenancy import OwnTransactions, PlatformTransaction, TenantTransaction
+from shared_lib.tenancy import OwnPlatformTransactions, PlatformTransaction, TenantTransaction
 from shared_lib.web import Json, Listing, Page
 
 support_router = APIRouter(prefix="/support", tags=["support_sessions"])
@@ -30,7 +30,11 @@ org_router = APIRouter(prefix="/org", tags=["support_sessions"])
 
 @support_router.post(
     "/impersonate/{id}",
-    dependencies=[require_platform_permission("support_sessions", "write", own_transactions=True)],
+    dependencies=[
+        require_platform_permission(
+            "support_sessions", "write", transactions="own", tenant_parameter="id"
+        )
+    ],
     status_code=201,
     response_model=Impersonation,
     responses=problems(
@@ -42,10 +46,10 @@ org_router = APIRouter(prefix="/org", tags=["support_sessions"])
     ),
 )
 async def start_support_session(
-    unit: OwnTransactions,
+    unit: OwnPlatformTransactions,
     identity: IdentityService,
     agent_token: PresentedToken,
-    id: UUID,
+    id: UUID,  # noqa: A002 - see start_support_session
     wish: Impersonate,
 ) -> Response:
     """Enter the organization `id`: returns a token that shows its data, read-only by default."""
@@ -60,7 +64,7 @@ async def start_support_session(
 )
 async def end_support_session(
     tx: PlatformTransaction,
-    id: UUID,
+    id: UUID,  # noqa: A002 - see start_support_session
 ) -> None:
     """End the support session `id`: one's own; a platform admin any."""
     await service.end_as_platform(tx, id)

@@ -48,52 +48,42 @@ class SupportModeNotAllowed(ApiError):
 
 
 async def impersonate(
-    unit: Unit, identity: Identity, agent_token: str, tenant_id: UUID, wish: Impersonate
+    unit: Unit[PlatformTx], identity: Identity, agent_token: str, tenant_id: UUID, wish: Impersonate
 ) -> Impersonation:
     """Start a support session and return its token.
 
-    `agent_token` is the caller's own. The support token is asked for between two transactions: without the row it opens nothing, and a row
-    without its token cannot exist. Raises OrganizationNotFound, SupportAccessOff,
+    `agent_token` is the caller's own. The support token is asked for between two transactions:
+    without the row it opens nothing, and a row without its token cannot exist. Raises OrganizationNotFound, SupportAccessOff,
     SupportModeNotAllowed, and what the exchange raises (app.core.identity).
     """
     agent = _token(unit)
     async with unit.transaction() as tx:
         await _check_consent(tx, tenant_id, wish.mode)
     session_id, started_at = uuid7(), utc_now()
-    lifetime = timedelta(minutes=wish.minutes)
+    expires_at = started_at + timedelta(minutes=wish.minutes)
     token = await identity.exchange(
         member_id=wish.member_id or agent.sub,
         tenant_id=tenant_id,
         support_id=session_id,
         support_mode=wish.mode,
-        lifetime=lifetime,
+        lifetime=expires_at - started_at,
         agent_token=agent_token,
     )
-    values = {
+    values = wish.model_dump(include={"member_id", "mode", "reason", "ticket"}) | {
         "tenant_id": tenant_id,
         "id": session_id,
         "agent_id": agent.sub,
         "agent_sid": agent.sid,
-        "member_id": wish.member_id,
         "role": token.claims.role,
-        "mode": wish.mode,
-        "reason": wish.reason,
-        "ticket": wish.ticket,
         "started_at": started_at,
-        "expires_at": started_at + lifetime,
+        "expires_at": expires_at,
     }
     async with unit.transaction() as tx:
         await _check_consent(tx, tenant_id, wish.mode)
         await repository.insert_session(tx, values)
         await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
     return Impersonation(
-        session_id=session_id,
-        tenant_id=tenant_id,
-        mode=wish.mode,
-        expires_at=started_at + lifetime,
-        access_token=token.access_token,
-        token_type="Bearer",
-        expires_in=token.expires_in,
+        session_id, tenant_id, wish.mode, expires_at, token.access_token, "Bearer", token.expires_in
     )
 
 
@@ -174,7 +164,7 @@ def _own_only(tx: PlatformTx) -> UUID | None:
     return None if token.role == "platform_admin" else token.sub
 
 
-def _token(carrier: PlatformTx | ServiceTx | Unit) -> TokenData:
+def _token(carrier: PlatformTx | ServiceTx | Unit[PlatformTx]) -> TokenData:
     token = carrier.caller.token
     if token is None:
         raise LookupError("a guard let an anonymous caller through")

@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import FromClause
 
 from shared_lib.audit._events import AuditEvent
 from shared_lib.caller import Caller
@@ -66,14 +67,16 @@ def audit_events_table(metadata: MetaData) -> Table:
 class EventInsert:
     """Inserts events. `support_sessions` is where the reason of a session stands."""
 
-    def __init__(self, events: Table, support_sessions: Table) -> None:
+    def __init__(self, events: Table, support_sessions: FromClause) -> None:
         reason = (
             select(support_sessions.c.reason)
             .where(support_sessions.c.tenant_id == bindparam("tenant_id", type_=Uuid))
             .where(support_sessions.c.id == bindparam("support_session_id", type_=Uuid))
             .scalar_subquery()
         )
-        values = {column.name: bindparam(column.name, type_=column.type) for column in events.c}
+        values: dict[str, Any] = {
+            column.name: bindparam(column.name, type_=column.type) for column in events.c
+        }
         values["reason"] = func.coalesce(values["reason"], reason)
         self.statement: Statement[Any] = Statement(events.insert().values(values))
 

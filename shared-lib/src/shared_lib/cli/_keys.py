@@ -32,7 +32,7 @@ R = TypeVar("R")
 
 
 @app.command("list")
-def list_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:
+def list_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noqa: FBT002  an option
     """Show every key, its state, and when its next step is safe."""
     settings = load_key_settings(env_file)
     keys = _run(settings, lambda store, connection: store.load(connection))
@@ -44,7 +44,7 @@ def list_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:
 
 
 @app.command("rotate")
-def rotate_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:
+def rotate_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noqa: FBT002  an option
     """Take every step of a rotation that is safe now; refuse, with status 1, when none is."""
     settings = load_key_settings(env_file)
     try:

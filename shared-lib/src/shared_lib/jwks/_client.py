@@ -76,7 +76,7 @@ class JwksClient:
                 if document is not None:
                     self._keys.start_from(read_jwks(document))
                     self._saved = dict(document)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  the next refresh tries again
                 logger.warning("stored_keys_not_loaded", error=repr(error))
         self._keys.start()
 
@@ -118,7 +118,7 @@ class JwksClient:
             async with asyncio.timeout(_SAVING_TIMEOUT):
                 await store.save(document)
             self._saved = document
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the next refresh tries again
             logger.warning("keys_not_stored", error=repr(error))
         finally:
             self._saving = None

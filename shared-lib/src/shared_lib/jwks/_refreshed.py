@@ -130,7 +130,7 @@ class RefreshedKeys:
         try:
             async with asyncio.timeout(self._refreshing.timeout):
                 fetched = await self._fetch()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it was, the old keys are better
             self._answered = False
             self._failures += 1
             logger.warning("keys_not_refreshed", error=repr(error), known=len(self._keys))
@@ -145,7 +145,7 @@ class RefreshedKeys:
 
     async def _refresh_forever(self) -> None:
         while True:
-            await asyncio.sleep(self._pause() * random.uniform(1 - _JITTER, 1))
+            await asyncio.sleep(self._pause() * random.uniform(1 - _JITTER, 1))  # noqa: S311
             await self.refresh()
 
     def _pause(self) -> float:

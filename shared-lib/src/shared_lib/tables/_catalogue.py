@@ -1,6 +1,6 @@
 """Compares a live database with the declarations: the gate that a service passes to start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import asyncpg
@@ -86,10 +86,9 @@ async def catalogue_faults(
     `database` is the prefix of the roles' names. Needs no privilege beyond CONNECT.
     """
     declared = declared_tables(metadata)
-    faults: list[str] = []
     found = {row["relname"]: row for row in await connection.fetch(_TABLES)}
-    for name in sorted(found.keys() - declared.keys() - _UNDECLARED_ON_PURPOSE):
-        faults.append(f"table {name} is not declared")
+    undeclared = sorted(found.keys() - declared.keys() - _UNDECLARED_ON_PURPOSE)
+    faults = [f"table {name} is not declared" for name in undeclared]
     faults += [f"table {name} is missing" for name in sorted(declared.keys() - found.keys())]
     for name, isolation in declared.items():
         row = found.get(name)
@@ -188,7 +187,9 @@ async def _live_grants(connection: asyncpg.Connection) -> dict[str, str]:
     }
 
 
-def _differences(what: str, expected: dict[str, object], live: dict[str, object]) -> list[str]:
+def _differences(
+    what: str, expected: Mapping[str, object], live: Mapping[str, object]
+) -> list[str]:
     faults = [f"{what} {name} is missing" for name in sorted(expected.keys() - live.keys())]
     faults += [f"{what} {name} is not declared" for name in sorted(live.keys() - expected.keys())]
     faults += [

@@ -111,8 +111,8 @@ def global_table(*grants: Grant, reason: str) -> dict[str, Any]:
 
 def isolation_of(table: Table) -> Isolation:
     """The declaration of `table`. Raises LookupError when it has none."""
-    declared = table.info.get(INFO_KEY)
-    if not isinstance(declared, Isolation):
+    declared: Isolation | None = table.info.get(INFO_KEY)
+    if declared is None:
         raise LookupError(f"table {table.name} is declared neither tenant, user nor global")
     return declared
 

@@ -8,7 +8,7 @@ from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row")
-_DIALECT = dialects.dialect()
+_DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 _REQUIRED = object()
 _Processor = Callable[[Any], Any]
 

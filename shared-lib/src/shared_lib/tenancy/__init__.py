@@ -7,6 +7,7 @@ from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
 from shared_lib.tenancy._context import current_tenant_id
 from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._dependencies import (
+    OwnPlatformTransactions,
     OwnTransactions,
     PlatformTransaction,
     PublicTransaction,
@@ -45,6 +46,7 @@ __all__ = [
     "NewestFirst",
     "Operation",
     "OperationRoute",
+    "OwnPlatformTransactions",
     "OwnTransactions",
     "PlatformTransaction",
     "PlatformTx",

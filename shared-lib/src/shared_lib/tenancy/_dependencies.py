@@ -15,9 +15,9 @@ async def current_transaction(request: Request) -> Tx:
     return tx
 
 
-async def current_unit(request: Request) -> Unit:
+async def current_unit(request: Request) -> Unit[Tx]:
     """The unit of work, for operations that open transactions of their own."""
-    unit: Unit = request.scope["state"]["unit"]
+    unit: Unit[Tx] = request.scope["state"]["unit"]
     return unit
 
 
@@ -26,7 +26,8 @@ UserTransaction = Annotated[UserTx, Depends(current_transaction)]
 TenantTransaction = Annotated[TenantTx, Depends(current_transaction)]
 PlatformTransaction = Annotated[PlatformTx, Depends(current_transaction)]
 ServiceTransaction = Annotated[ServiceTx, Depends(current_transaction)]
-OwnTransactions = Annotated[Unit, Depends(current_unit)]
+OwnTransactions = Annotated[Unit[Tx], Depends(current_unit)]
+OwnPlatformTransactions = Annotated[Unit[PlatformTx], Depends(current_unit)]
 
 
 def request_session(request: Request) -> RequestSession:

@@ -90,8 +90,9 @@ async def check_database(
 ) -> ServerState:
     """Refuse roles that row level security does not bind and tables that are not as declared.
 
-    `name` prefixes the roles; the first of `databases` is that of most requests. Warns about what the server itself leaves open: a minor version
-    with a known leak (refused when `require_patched`), `set_config` open to requests.
+    `name` prefixes the roles; the first of `databases` is that of most requests. Warns about what
+    the server itself leaves open: a minor version with a known leak (refused when
+    `require_patched`), `set_config` open to requests.
     Raises UnsafeToStart.
     """
     faults: list[str] = []

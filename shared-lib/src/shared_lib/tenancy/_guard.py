@@ -18,7 +18,7 @@ class Guard:
         self.access = access
 
     async def __call__(self, request: Request) -> TokenData | None:
-        token = request.scope["state"]["token"]
+        token: TokenData | None = request.scope["state"]["token"]
         check_access(self.access, token)
         return token
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import DateTime, Integer, Select, Uuid, bindparam, func, tuple_
+from sqlalchemy import DateTime, Integer, Uuid, bindparam, func, tuple_
 
 from shared_lib.tables import Statement
 from shared_lib.tenancy._transaction import Tx
@@ -19,9 +19,7 @@ class NewestFirst(Generic[Row]):
     cost the same.
     """
 
-    def __init__(
-        self, expression: Select[Any], row: type[Row], *, created: Any, identity: Any
-    ) -> None:
+    def __init__(self, expression: Any, row: type[Row], *, created: Any, identity: Any) -> None:
         limit = bindparam("limit", type_=Integer)
         after = tuple_(
             bindparam("after_created", type_=DateTime(timezone=True)),

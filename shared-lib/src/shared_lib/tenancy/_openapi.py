@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared_lib.errors import (
     ApiError,
+    AuditUnavailable,
     BadRequest,
     BodyTooLarge,
     DatabaseUnavailable,
@@ -26,6 +27,7 @@ from shared_lib.errors import (
 from shared_lib.tenancy._access import AccessMode, Scope
 from shared_lib.tenancy._operation import Operation, operation_of
 
+_FASTAPIS_OWN = "Validation Error"  # the 422 that FastAPI writes by itself
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
@@ -71,11 +73,11 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
 
 def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
     responses = described["responses"]
-    if not _takes_input(described):
-        responses.pop("422", None)
+    if responses.get("422", {}).get("description") == _FASTAPIS_OWN:
+        del responses["422"]
     for status, response in problems(*_errors(described, operation)).items():
         known = responses.get(str(status))
-        if known is None or status == ValidationFailed.status:
+        if known is None:
             responses[str(status)] = response
         elif response["description"] not in known["description"]:
             known["description"] += ", " + response["description"]
@@ -91,6 +93,10 @@ def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[Ap
         return
     yield from (MissingToken, TokenRevoked, DatabaseUnavailable)
     yield MissingPermission
+    if operation.scope is Scope.SERVICE:
+        return
+    if operation.scope is Scope.PLATFORM or all(access.support for access in operation.accesses):
+        yield AuditUnavailable
     if operation.scope is Scope.ORGANIZATION:
         yield TenantRequired
         if AccessMode.BLOCKED not in operation.modes:

@@ -52,6 +52,7 @@ class Operation:
     writes: bool
     modes: frozenset[AccessMode]
     audited: bool
+    tenant_parameter: str
     transactions: Transactional
 
     def check(self, token: TokenData | None) -> None:
@@ -89,6 +90,7 @@ def operation_of(route: Any) -> Operation:
         writes=changes,
         modes=modes,
         audited=any(access.audited for access in accesses),
+        tenant_parameter=accesses[0].tenant_parameter,
         transactions=transactions.pop() if transactions else "request",
     )
 

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import HTTPException, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
+from msgspec import json
 from typing_extensions import override
 
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
-from shared_lib.errors import ApiError, ValidationFailed, api_error_from_database
+from shared_lib.errors import InternalError, answer
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
+from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -30,7 +31,7 @@ class OperationRoute(APIRoute):
             if operation is None:
                 raise UndeclaredAccess(self.name)
             runtime: Runtime = request.app.state.runtime
-            unit = Unit(runtime, operation, caller_of(request))
+            unit: Unit[Tx] = Unit(runtime, operation, caller_of(request))
             request.scope["state"]["unit"] = unit
             if not unit.is_recorded():
                 return await _perform(unit, request, handler)
@@ -39,7 +40,7 @@ class OperationRoute(APIRoute):
         return serve
 
 
-async def _perform(unit: Unit, request: Request, handler: _Handler) -> Response:
+async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
     unit.operation.check(unit.caller.token)
     # In full, before a connection is taken: a slow client must not hold one.
     await request.body()
@@ -60,11 +61,11 @@ async def _perform(unit: Unit, request: Request, handler: _Handler) -> Response:
     return response
 
 
-async def _perform_recorded(unit: Unit, request: Request, handler: _Handler) -> Response:
+async def _perform_recorded(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
     try:
         response = await _perform(unit, request, handler)
     except Exception as error:
-        status, code = _answer(error)
+        status, code = _answer(error, request)
         refused = status in _CLIENT_ERRORS
         await unit.record_apart(request, Outcome.REFUSED if refused else Outcome.FAILED, code)
         raise
@@ -73,14 +74,12 @@ async def _perform_recorded(unit: Unit, request: Request, handler: _Handler) -> 
     return response
 
 
-def _answer(error: Exception) -> tuple[int, str]:
+def _answer(error: Exception, request: Request) -> tuple[int, str]:
     """Status and code of the answer that `error` becomes."""
-    if isinstance(error, RequestValidationError):
-        return ValidationFailed.status, ValidationFailed.code
-    if isinstance(error, HTTPException):
-        return error.status_code, f"http_{error.status_code}"
-    known = error if isinstance(error, ApiError) else api_error_from_database(error)
-    return (known.status, known.code) if known else (500, "internal_error")
+    response = answer(error, request.scope)
+    if response is None:
+        return InternalError.status, InternalError.code
+    return response.status_code, json.decode(response.body)["detail"]
 
 
 def _operation_being_built(route: APIRoute) -> Operation | None:

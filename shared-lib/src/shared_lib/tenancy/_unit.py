@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +20,8 @@ from shared_lib.tenancy._operation import Operation
 from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
 
 Admission = Callable[[Operation, Caller], str]
+_LONGEST_ID = 200
+AnyTx = TypeVar("AnyTx", bound=Tx)
 
 
 @dataclass(frozen=True)
@@ -37,15 +40,15 @@ class Runtime:
 
 
 @dataclass
-class Unit:
-    """The unit of work of one request to one operation."""
+class Unit(Generic[AnyTx]):
+    """The unit of work of one request to one operation, whose scope decides the type of its Tx."""
 
     runtime: Runtime
     operation: Operation
     caller: Caller
     recorded: bool = field(default=False, init=False)
 
-    async def begin(self) -> Tx:
+    async def begin(self) -> AnyTx:
         """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable.
 
         Connections that died while they were idle are replaced: nothing was done on them.
@@ -56,7 +59,7 @@ class Unit:
             lease = await database.lease()
             try:
                 await self._open(lease)
-                kind = TRANSACTION_TYPES[scope]
+                kind = cast("type[AnyTx]", TRANSACTION_TYPES[scope])
                 return kind(lease, self.caller, self._open, self.runtime.events)
             except BaseException as error:
                 refusal = _refusal(error)
@@ -77,7 +80,7 @@ class Unit:
         self.recorded = self.recorded or tx.recorded
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self) -> AsyncIterator[AnyTx]:
         """An admitted transaction of its own, for operations declared `transactions="own"`."""
         tx = await self.begin()
         try:
@@ -121,8 +124,10 @@ class Unit:
         await lease.connection.execute(batch)
 
     def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
-        ids = (str(value) for name, value in request.path_params.items() if name != "tenant_id")
-        resource_id = ", ".join(ids) or None
+        tenant = self.operation.tenant_parameter
+        ids = (str(value) for name, value in request.path_params.items() if name != tenant)
+        # As sent, and refused perhaps for what it is: a column takes no NUL and no novel.
+        resource_id = ", ".join(ids).replace("\0", "")[:_LONGEST_ID] or None
         return AuditEvent(self.operation.action, resource_id, outcome=outcome, code=code)
 
     def _tenant(self, request: Request) -> UUID:
@@ -130,7 +135,8 @@ class Unit:
         token = self.caller.token
         if token and token.tenant_id:
             return token.tenant_id
-        named = request.path_params.get("tenant_id") or request.query_params.get("tenant_id")
+        name = self.operation.tenant_parameter
+        named = request.path_params.get(name) or request.query_params.get(name)
         return _uuid(named) or PLATFORM
 
     async def _insert(self, event: AuditEvent, tenant_id: UUID) -> None:

@@ -43,7 +43,7 @@ class Cluster:
     @asynccontextmanager
     async def clone(self) -> AsyncIterator[str]:
         """A database of one's own, made from the template; yields its name."""
-        from infra.postgres.bootstrap import secure_database
+        from infra.postgres.bootstrap import secure_database  # noqa: PLC0415 - not for installs
 
         name = f"test_{uuid4().hex[:16]}"
         async with self._administrator("postgres") as admin:
@@ -71,19 +71,21 @@ def _prefix(template: str) -> str:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name the setting that this plugin reads."""
     parser.addini("phasezero_database", "whose migrations build the template", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the process that starts the run; workers find it in the environment."""
     config.addinivalue_line("markers", "database: needs PostgreSQL")
     if hasattr(config, "workerinput") or _HANDED_ON in os.environ or config.option.collectonly:
         return
-    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres
+    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres  # noqa: PLC0415 - see above
 
     server = EmbeddedPostgres(settings=FAST_SETTINGS)
     server.start()
     config.add_cleanup(server.stop)
-    config.add_cleanup(lambda: os.environ.pop(_HANDED_ON, None))
+    config.add_cleanup(_forget)
     database = config.getini("phasezero_database")
     passwords = asyncio.run(_prepare(server.admin_url(), database))
     template = f"template_{database}" if database else "template0"
@@ -93,9 +95,13 @@ def pytest_configure(config: pytest.Config) -> None:
         _migrate(Path(config.rootpath), server.admin_url(template), database)
 
 
+def _forget() -> None:
+    os.environ.pop(_HANDED_ON, None)
+
+
 async def _prepare(administrator_url: str, database: str) -> dict[str, str]:
-    from infra.postgres.bootstrap import create_roles, secure_database
-    from infra.postgres.secrets_file import passwords
+    from infra.postgres.bootstrap import create_roles, secure_database  # noqa: PLC0415
+    from infra.postgres.secrets_file import passwords  # noqa: PLC0415
 
     made = passwords({})
     admin = await asyncpg.connect(administrator_url)
@@ -118,7 +124,7 @@ def _migrate(directory: Path, administrator_url: str, database: str) -> None:
         "MIGRATION_ROLE": f"{database}_owner",
     }
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    result = subprocess.run(
+    result = subprocess.run(  # noqa: S603 - our own migrations
         command, cwd=directory, env=environment, capture_output=True, text=True, check=False
     )
     if result.returncode != 0:

@@ -36,7 +36,7 @@ def open_envelope(token: str) -> Envelope:
     if len(token) > MAX_LENGTH:
         raise TokenRefused("length")
     parts = token.split(".")
-    if len(parts) != 3 or not all(parts):
+    if len(parts) != 3 or not all(parts):  # noqa: PLR2004  header, payload, signature
         raise TokenRefused("three parts")
     kid = _accept_header(json_object(base64url_decode(parts[0])))
     return Envelope(

@@ -46,7 +46,7 @@ class ErrorMiddleware:
             await self.app(scope, receive, send_noting)
         except ClientDisconnect:
             return
-        except Exception as error:  # this is the place for all of them
+        except Exception as error:  # noqa: BLE001  # this is the place for all of them
             await _answer(error, scope, receive, send, started=started)
 
 

@@ -1,0 +1,188 @@
+"""Organizations as the platform's staff lists, finds, suspends and reactivates them."""
+
+import asyncio
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+from tests.conftest import MakeOrganization, Tenant
+
+from shared_lib.testing.tokens import TokenIssuer
+
+pytestmark = pytest.mark.database
+
+LISTS = ("/admin/orgs", "/support/orgs")
+
+
+async def staff(tenant: Tenant, method: str, path: str, json: object = None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {tenant.issuer.platform()}"}
+    return await tenant.client.request(method, f"/api/v1{path}", headers=headers, json=json)
+
+
+async def found(tenant: Tenant, path: str, search: str) -> list[str]:
+    response = await staff(tenant, "GET", f"{path}?{urlencode({'search': search})}")
+    assert response.status_code == 200, response.text
+    return [organization["id"] for organization in response.json()["results"]]
+
+
+@pytest.fixture
+async def named(
+    admin: asyncpg.Connection, make_tenant: MakeOrganization
+) -> tuple[str, list[Tenant]]:
+    """Five organizations with a word of this test in their names, two of the same instant."""
+    word = f"Wörd{uuid4().hex[:12]}"
+    tenants = [await make_tenant() for _ in range(5)]
+    for tenant, age in zip(tenants, (4, 2, 2, 9, 1), strict=True):
+        await admin.execute(
+            "UPDATE organizations SET name = 'x ' || $1 || '%_ y', created_at ="
+            " date_trunc('minute', now()) - $2 * interval '1 minute' WHERE tenant_id = $3",
+            *(word, age, tenant.id),
+        )
+    first, second, third, fourth, fifth = tenants
+    return word, [fifth, *sorted((second, third), key=lambda t: t.id, reverse=True), first, fourth]
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_search_in_names_whatever_the_case(
+    named: tuple[str, list[Tenant]], path: str
+) -> None:
+    word, tenants = named
+    newest_first = [str(tenant.id) for tenant in tenants]
+    for search in (word, word.lower(), word.upper(), f"X {word}", f"{word}%_"):
+        assert await found(tenants[0], path, search) == newest_first
+    for search in (f"{word}%y", f"{word}__", f"{word}'", f"{word}\\", f"{word}x"):
+        assert await found(tenants[0], path, search) == []
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_search_in_slugs(tenant: Tenant, path: str) -> None:
+    assert await found(tenant, path, tenant.slug.upper()) == [str(tenant.id)]
+    assert await found(tenant, path, tenant.slug[3:]) == [str(tenant.id)]
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("limit", [1, 2, 5])
+async def test_both_forms_walk_the_list_once(
+    named: tuple[str, list[Tenant]], path: str, limit: int
+) -> None:
+    word, tenants = named
+    for form in ({"cursor": ""}, {"skip": 0}):
+        seen: list[str] = []
+        query: dict[str, Any] | None = form
+        while query is not None:
+            url = f"{path}?{urlencode(query | {'search': word, 'limit': limit})}"
+            answer = (await staff(tenants[0], "GET", url)).json()
+            seen += [organization["id"] for organization in answer["results"]]
+            total = 5 if "skip" in query else None
+            assert answer["paging"]["total"] == total
+            cursor = answer["paging"]["next_cursor"]
+            query = {"cursor": cursor} if cursor else None
+        assert seen == [str(tenant.id) for tenant in tenants]
+
+
+@pytest.mark.parametrize("path", LISTS)
+async def test_without_a_search_all_are_listed(tenant: Tenant, path: str) -> None:
+    for query in ("", "?search="):
+        answer = (await staff(tenant, "GET", path + query)).json()
+        assert answer["results"][0]["id"] == str(tenant.id)  # the newest
+        assert answer["paging"]["total"] >= 1
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("search", ["\x00", "a\x00b", "s" * 101])
+async def test_bad_searches_are_refused(tenant: Tenant, path: str, search: str) -> None:
+    response = await staff(tenant, "GET", f"{path}?{urlencode({'search': search})}")
+    assert response.status_code == 422, response.text
+    assert response.json()["errors"][0]["field"] == "query.search"
+
+
+async def test_suspension_keeps_its_reason_until_it_is_lifted(
+    admin: asyncpg.Connection, tenant: Tenant
+) -> None:
+    row = "SELECT * FROM organizations WHERE tenant_id = $1"
+    path = f"/admin/orgs/{tenant.id}"
+    suspended = await staff(tenant, "POST", f"{path}/suspend", {"reason": " Unpaid since May "})
+    assert suspended.status_code == 200, suspended.text
+    shown = suspended.json()
+    assert (shown["status"], shown["access_mode"]) == ("suspended", "blocked")
+    kept = await admin.fetchrow(row, tenant.id)
+    assert (kept["suspension_reason"], kept["version"]) == ("Unpaid since May", 2)
+    assert kept["suspended_at"] is not None
+    reactivated = await staff(tenant, "POST", f"{path}/reactivate", {})
+    assert reactivated.status_code == 200, reactivated.text
+    assert reactivated.json()["access_mode"] == "active"
+    kept = await admin.fetchrow(row, tenant.id)
+    assert (kept["suspension_reason"], kept["suspended_at"]) == (None, None)
+    assert kept["version"] == 3
+
+
+@pytest.mark.parametrize("status", ["suspended", "deleting", "purged"])
+async def test_only_active_organizations_are_suspended(
+    make_tenant: MakeOrganization, status: str
+) -> None:
+    tenant = await make_tenant(status=status)
+    response = await staff(tenant, "POST", f"/admin/orgs/{tenant.id}/suspend", {"reason": "x"})
+    assert (response.status_code, response.json()["detail"]) == (409, "organization_not_active")
+
+
+@pytest.mark.parametrize("status", ["active", "deleting", "purged"])
+async def test_only_suspended_organizations_are_reactivated(
+    make_tenant: MakeOrganization, status: str
+) -> None:
+    tenant = await make_tenant(status=status)
+    response = await staff(tenant, "POST", f"/admin/orgs/{tenant.id}/reactivate", {})
+    assert (response.status_code, response.json()["detail"]) == (
+        *(409, "organization_not_suspended"),
+    )
+    assert (await tenant.call("GET", "/org")).json()["status"] == status
+
+
+@pytest.mark.parametrize("verb", ["suspend", "reactivate"])
+async def test_unknown_and_bad_ids(tenant: Tenant, verb: str) -> None:
+    body = {"reason": "x"} if verb == "suspend" else {}
+    missing = await staff(tenant, "POST", f"/admin/orgs/{uuid4()}/{verb}", body)
+    assert (missing.status_code, missing.json()["detail"]) == (404, "organization_not_found")
+    for identity in ("x", "%00", "00000000"):
+        response = await staff(tenant, "POST", f"/admin/orgs/{identity}/{verb}", body)
+        assert response.status_code == 422, response.text
+        assert response.json()["errors"][0]["field"] == "path.tenant_id"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        {"reason": None},
+        {"reason": ""},
+        {"reason": "   "},
+        {"reason": "a\x00b"},
+        {"reason": "r" * 1001},
+        {"reason": "x", "until": "tomorrow"},
+    ],
+)
+async def test_a_suspension_needs_its_reason(tenant: Tenant, body: object) -> None:
+    response = await staff(tenant, "POST", f"/admin/orgs/{tenant.id}/suspend", body)
+    assert (response.status_code, response.json()["detail"]) == (422, "validation_failed")
+    assert (await tenant.call("GET", "/popups")).status_code == 200
+
+
+async def test_lifting_takes_an_empty_object(make_tenant: MakeOrganization) -> None:
+    tenant = await make_tenant(status="suspended")
+    path = f"/admin/orgs/{tenant.id}/reactivate"
+    for body in (None, [], {"reason": "paid"}):
+        assert (await staff(tenant, "POST", path, body)).status_code == 422
+    assert (await staff(tenant, "POST", path, {})).status_code == 200
+
+
+async def test_two_suspensions_at_once_are_one(
+    admin: asyncpg.Connection, tenant: Tenant, issuer: TokenIssuer
+) -> None:
+    path, body = f"/admin/orgs/{tenant.id}/suspend", {"reason": "Unpaid"}
+    answers = await asyncio.gather(*(staff(tenant, "POST", path, body) for _ in range(6)))
+    assert sorted(response.status_code for response in answers) == [200, *[409] * 5]
+    told = "SELECT count(*) FROM audit_events WHERE tenant_id = $1 AND outcome = 'succeeded'"
+    assert await admin.fetchval(told, tenant.id) == 1
