@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
-from tests.documented import operations
 
 from shared_lib.errors import list_errors
+from tests.documented import operations
 
 _CODE = re.compile(r"`([a-z_]+)`")
 SCOPES = {"public", "user", "organization", "platform", "service"}

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+
 from app.core.models import DATABASE
 from app.modules.models import Popup
-from tests.operations import SupportSession, insert_event, insert_popup
-
 from shared_lib.tables import catalogue_faults, role_faults
 from shared_lib.testing.postgres import Cluster
+from tests.operations import SupportSession, insert_event, insert_popup
 
 pytestmark = pytest.mark.database
 

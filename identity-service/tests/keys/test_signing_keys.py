@@ -105,9 +105,6 @@ async def test_a_turn_in_another_process_is_taken_up_without_a_failed_request(
     async with running(settings) as app, client_of(app) as client:
         identity = Identity(app, client, admin, settings)
         person, _ = await identity.make_member()
-        status, refusal = await phasezero(settings, "keys", "rotate")
-        assert status == 1
-        assert refusal["safe_at"]
         signers = set()
         turned: dict[str, Any] | None = None
         async with asyncio.timeout(60):
@@ -128,6 +125,14 @@ async def test_a_turn_in_another_process_is_taken_up_without_a_failed_request(
         assert states[turned["promoted"]] == "current"
         assert sorted(states.values()) == ["current", "next", "previous"]
     await admin.close()
+
+
+async def test_a_turn_that_verifiers_could_not_follow_is_refused(identity: Identity) -> None:
+    before = await kids(identity.client)
+    status, refusal = await phasezero(identity.settings, "keys", "rotate")
+    assert status == 1
+    assert refusal["safe_at"]
+    assert await kids(identity.client) == before
 
 
 async def test_private_parts_are_stored_encrypted(identity: Identity) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.conftest import MakeOrganization, Tenant
 
 from shared_lib.clock import utc_now
+from tests.conftest import MakeOrganization, Tenant
 
 pytestmark = pytest.mark.database
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from tests.conftest import MakeOrganization, Tenant
 
 from shared_lib.testing.tokens import TokenIssuer
+from tests.conftest import MakeOrganization, Tenant
 
 pytestmark = pytest.mark.database
 

@@ -24,7 +24,7 @@ from shared_lib.errors import (
     ValidationFailed,
     problems,
 )
-from shared_lib.tenancy._access import AccessMode, Scope
+from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._operation import Operation, operation_of
 
 _FASTAPIS_OWN = "Validation Error"  # the 422 that FastAPI writes by itself
@@ -98,10 +98,8 @@ def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[Ap
     if operation.scope is Scope.PLATFORM or all(access.support for access in operation.accesses):
         yield AuditUnavailable
     if operation.scope is Scope.ORGANIZATION:
-        yield TenantRequired
-        if AccessMode.BLOCKED not in operation.modes:
-            yield TenantBlocked
-        if AccessMode.READ_ONLY not in operation.modes:
+        yield from (TenantRequired, TenantBlocked)
+        if operation.writes:
             yield ReadOnly
 
 
