@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check migrate
+.PHONY: help install up test lint check migrate migration docs
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -29,6 +29,14 @@ up: $(INSTALLED) ## Run PostgreSQL, demo data and both services until Ctrl-C (RE
 
 migrate: $(INSTALLED) ## Bring both databases to their newest revision
 	@$(BIN)/python -m infra.dev.migrate
+
+migration: $(INSTALLED) ## Write a migration from the declared tables (SERVICE=product-core-api NAME=add_tickets)
+	@$(BIN)/python -m infra.dev.migration "$(SERVICE)" "$(NAME)"
+
+docs: $(INSTALLED) ## Write the reference pages in docs/reference
+	@for service in identity-service product-core-api; do \
+	  (cd $$service && $(BIN)/python -m app.reference ../docs/reference) || exit 1; \
+	done
 
 # Both services are a package called app: one process each, in its own directory. Exit status 5
 # means that no test was selected, which a narrowing PYTEST_ADDOPTS may ask for.

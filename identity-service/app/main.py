@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import UUID
+from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 from fastapi import FastAPI
@@ -32,7 +32,7 @@ from shared_lib.tokens import CORE_AUDIENCE, IDENTITY_AUDIENCE
 from shared_lib.web import install_docs, install_middleware
 
 # The `sub` by which identity names itself to other services; it stands in no table.
-_SELF = UUID("00000000-0000-0000-0000-000000000002")
+_SELF = uuid5(NAMESPACE_URL, "urn:phase-zero:identity-service")
 
 
 def create_app(settings: IdentitySettings) -> FastAPI:

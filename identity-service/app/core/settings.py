@@ -64,7 +64,7 @@ class IdentitySettings(ServiceSettings):
     argon2_parallelism: PositiveInt = 1
     """Lanes of one password hash."""
 
-    argon2_concurrency: PositiveInt = os.cpu_count() or 1
+    argon2_concurrency: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     """Password hashes that are computed at once; the number of processors by default."""
 
     argon2_queue: Annotated[int, Field(ge=0)] = 64

@@ -105,6 +105,26 @@ async def test_replicas_do_not_trip_over_each_other(cluster: Cluster, own_databa
     await admin.close()
 
 
+async def test_a_replica_that_hangs_holds_up_its_own_rows_only(
+    cluster: Cluster, own_database: str
+) -> None:
+    core = CoreReceiver()
+    with core.listening():
+        admin = await asyncpg.connect(cluster.admin_url(own_database))
+        silent = make_settings(cluster, own_database, "http://127.0.0.1:9")
+        async with running(silent) as app, client_of(app) as client:
+            identity = Identity(app, client, admin, silent)
+            held, free = [await sign_out(identity) for _ in range(2)]
+        async with admin.transaction():
+            await admin.execute(
+                "SELECT FROM pending_revocations WHERE subject_id = $1 FOR UPDATE", held
+            )
+            async with running(make_settings(cluster, own_database, core.url)):
+                await core.learns(free)
+                assert not core.revoked(held)
+    await admin.close()
+
+
 async def test_a_sign_out_that_is_rolled_back_is_not_sent(identity: Identity) -> None:
     """The row is written in the transaction of the sign-out, so both stand or neither."""
     answer = await identity.sign_in(await identity.make_person())

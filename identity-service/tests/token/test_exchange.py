@@ -250,6 +250,11 @@ async def test_who_is_no_agent_is_no_actor(support: Support) -> None:
     owner, _ = await support.identity.make_member("owner")
     token = (await support.identity.sign_in(owner))["access_token"]
     refused(await support.ask(actor_token=token), "invalid_request", "invalid_actor_token")
+    # Nor is he with this token once he is staff: it was given to a member.
+    await support.identity.admin.execute(
+        "UPDATE people SET platform_role = 'platform_admin' WHERE id = $1", owner.id
+    )
+    refused(await support.ask(actor_token=token), "invalid_request", "invalid_actor_token")
     forged = TokenIssuer(support.identity.settings.issuer).platform(sub=support.agent.id)
     refused(await support.ask(actor_token=forged), "invalid_request", "invalid_actor_token")
 

@@ -11,9 +11,9 @@ from argon2 import PasswordHasher
 
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import HASH, PASSWORD, Identity, Person, client_of, make_settings, running
+from tests.conftest import PASSWORD, Identity, client_of, make_settings, running
 
-WRONG = {"error": "invalid_grant", "detail": "invalid_credentials"}
+SLOW = {"argon2_memory_kib": 65536, "argon2_iterations": 8}
 
 
 def claims_in(answer: dict[str, str]) -> dict[str, object]:
@@ -242,18 +242,16 @@ async def test_sign_ins_are_bounded_and_the_others_go_on(
     """One hash at a time and one that waits: the rest get 503, and other requests are answered
     while a hash is computed.
     """
-    slow = {"argon2_memory_kib": 65536, "argon2_iterations": 8}
-    person = Person(uuid7(), "nobody@example.com")
     settings = make_settings(
         cluster,
         database_name,
         identity.settings.core_url,
         argon2_concurrency=1,
         argon2_queue=1,
-        **slow,
+        **SLOW,
     )
     async with running(settings) as app, client_of(app) as client:
-        form = {"username": person.email, "password": "wrong"}
+        form = {"username": "nobody@example.com", "password": "wrong"}
         started = time.perf_counter()
         attempts = [asyncio.create_task(client.post("/token", data=form)) for _ in range(6)]
         slowest = 0.0
@@ -272,6 +270,25 @@ async def test_sign_ins_are_bounded_and_the_others_go_on(
         assert slowest < total / 3
 
 
+async def test_no_transaction_waits_for_a_hash(
+    cluster: Cluster, database_name: str, identity: Identity
+) -> None:
+    settings = make_settings(cluster, database_name, identity.settings.core_url, **SLOW)
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND usename = 'identity_auth' AND state LIKE 'idle in transaction%'"
+        " AND clock_timestamp() - state_change > interval '100 ms'"
+    )
+    async with running(settings) as app, client_of(app) as client:
+        form = {"username": "nobody@example.com", "password": "wrong"}
+        attempt = asyncio.create_task(client.post("/token", data=form))
+        looks = 0
+        while not attempt.done():
+            assert await identity.admin.fetchval(waiting) == 0
+            looks += 1
+        assert looks > 10
+
+
 async def test_sessions_are_kept_with_what_the_token_says(identity: Identity) -> None:
     person, organization = await identity.make_member()
     claims = claims_in(await identity.sign_in(person))
@@ -281,4 +298,3 @@ async def test_sessions_are_kept_with_what_the_token_says(identity: Identity) ->
     assert (row["person_id"], row["tenant_id"]) == (person.id, organization.id)
     assert (row["client_id"], row["amr"]) == ("phase-zero-web", "pwd")
     assert int(row["auth_time"].timestamp()) == claims["auth_time"]
-    assert HASH

@@ -233,6 +233,22 @@ async def test_an_inactive_person_is_refused(identity: Identity) -> None:
     refused(await identity.refresh(token), "account_inactive")
 
 
+async def test_a_sign_out_that_comes_first_wins(identity: Identity) -> None:
+    """The session is being ended by another transaction, which then commits."""
+    person, _ = await identity.make_member()
+    token = (await identity.sign_in(person))["refresh_token"]
+    async with identity.admin.transaction():
+        await identity.admin.execute(
+            "UPDATE sign_in_sessions SET ended_at = now(), ended_reason = 'signed_out'"
+            " WHERE person_id = $1",
+            person.id,
+        )
+        attempt = asyncio.create_task(identity.refresh(token))
+        done, _ = await asyncio.wait([attempt], timeout=0.5)
+        assert not done
+    refused(await attempt, "session_ended")
+
+
 async def test_staff_and_the_unverified_refresh_as_what_they_are(identity: Identity) -> None:
     staff = await identity.make_person(platform_role="support_agent")
     unverified, organization = await identity.make_member(verified=False)

@@ -1,5 +1,7 @@
 """Refusals of staff and support are told of, at whatever point they happen."""
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 import httpx
 import pytest
@@ -72,7 +74,7 @@ async def test_wrong_values_of_staff_are_told_of(
 async def test_the_event_has_the_code_of_the_answer(
     admin: asyncpg.Connection, tenant: Tenant, issuer: TokenIssuer, content: bytes, code: str
 ) -> None:
-    async def in_pieces():  # type: ignore[no-untyped-def]
+    async def in_pieces() -> AsyncIterator[bytes]:
         yield content  # without Content-Length, so that the length shows while it is read
 
     path = f"/api/v1/admin/orgs/{tenant.id}/suspend"

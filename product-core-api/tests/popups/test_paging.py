@@ -45,6 +45,7 @@ async def walk(tenant: Tenant, first: dict[str, Any], limit: int) -> list[str]:
         following = await page(tenant, cursor=cursor, limit=limit)
         assert following["results"], "a cursor leads to at least one more"
         found += [popup["id"] for popup in following["results"]]
+        assert len(found) == len(set(found)), "no row is shown twice"
         cursor = following["paging"]["next_cursor"]
     return found
 

@@ -1,5 +1,6 @@
 """The resource that every later one is modelled on: create, show, change, delete."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -147,3 +148,9 @@ async def test_what_never_was_is_404(tenant: Tenant, method: str) -> None:
     body = {"name": "x"} if method == "PATCH" else None
     response = await tenant.call(method, f"/popups/{uuid4()}", json=body)
     assert (response.status_code, response.json()["detail"]) == (404, "popup_not_found")
+
+
+async def test_of_several_at_once_one_gets_the_slug(tenant: Tenant) -> None:
+    body = {"name": "Spring Market"}
+    answers = await asyncio.gather(*(tenant.call("POST", "/popups", json=body) for _ in range(8)))
+    assert sorted(response.status_code for response in answers) == [201, *[409] * 7]

@@ -252,6 +252,8 @@ def list_settings(settings: type[ServiceSettings]) -> Iterator[Setting]:
         variable, plain = _variables(settings, name)
         type_name = _type_name(field.annotation)
         shown = None if field.is_required() or type_name == "secret" else _shown(field.default)
+        if field.default_factory is not None:
+            shown = ""  # depends on the machine; the description says how
         yield Setting(variable, plain, type_name, shown, field.description or "")
 
 

@@ -9,17 +9,29 @@ from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
 from app.modules.token import service
-from app.modules.token.schemas import ExchangedTokenRead, OAuthErrorRead, TokenForm, TokenRead
+from app.modules.token.schemas import (
+    FORM_PARAMETERS,
+    ExchangedTokenRead,
+    OAuthErrorRead,
+    TokenRead,
+)
 from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, problems
 from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
 router = APIRouter(tags=["token"])
 
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        name: {"type": "string", "description": description}
+        for name, description in FORM_PARAMETERS.items()
+    },
+}
 _FORM = {
     "requestBody": {
         "required": True,
-        "content": {"application/x-www-form-urlencoded": {"schema": TokenForm.model_json_schema()}},
+        "content": {"application/x-www-form-urlencoded": {"schema": _SCHEMA}},
     }
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -1,9 +1,6 @@
 """What the token endpoint takes and answers."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
-
-from pydantic import BaseModel, Field
 
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  RFC 8693 section 3
 PERSON_ID_TYPE = "urn:phase-zero:token-type:person-id"
@@ -42,35 +39,24 @@ class OAuthErrorRead:
     detail: str
 
 
-def _parameter(description: str) -> Any:
-    return Field(default=None, description=description)
-
-
-class TokenForm(BaseModel):
-    """The parameters of every grant, for the OpenAPI document; `app.core.forms` reads them."""
-
-    grant_type: Annotated[
-        str | None, _parameter(f"`{PASSWORD}` (the default), `{REFRESH_TOKEN}`, `{TOKEN_EXCHANGE}`")
-    ]
-    username: Annotated[str | None, _parameter("Password: the address")]
-    password: Annotated[str | None, _parameter("Password: the password")]
-    refresh_token: Annotated[str | None, _parameter("Refresh: the token, good for one use")]
-    tenant_id: Annotated[
-        str | None,
-        _parameter(
-            "The organization that the token is for. Password: the one used last if not given; "
-            "refresh: the present one if not given; exchange: required"
-        ),
-    ]
-    client_id: Annotated[str | None, _parameter("The client; `phase-zero-web` if not given")]
-    client_secret: Annotated[str | None, _parameter("Exchange: unless sent by Basic")]
-    subject_token: Annotated[
-        str | None, _parameter("Exchange: the id of the member to act as, or the agent's own")
-    ]
-    subject_token_type: Annotated[str | None, _parameter(f"Exchange: `{PERSON_ID_TYPE}`")]
-    actor_token: Annotated[str | None, _parameter("Exchange: the agent's access token")]
-    actor_token_type: Annotated[str | None, _parameter(f"Exchange: `{ACCESS_TOKEN_TYPE}`")]
-    audience: Annotated[str | None, _parameter("Exchange: `product-core-api`")]
-    support_id: Annotated[str | None, _parameter("Exchange: the id of the support session")]
-    support_mode: Annotated[str | None, _parameter("Exchange: `read_only` or `read_write`")]
-    lifetime: Annotated[str | None, _parameter("Exchange: seconds, 3600 at most")]
+FORM_PARAMETERS = {
+    "grant_type": f"`{PASSWORD}` (the default), `{REFRESH_TOKEN}`, `{TOKEN_EXCHANGE}`",
+    "username": "Password: the address",
+    "password": "Password: the password",
+    "refresh_token": "Refresh: the token, good for one use",
+    "tenant_id": (
+        "The organization that the token is for. Password: the one used last if not given; "
+        "refresh: the present one if not given; exchange: required"
+    ),
+    "client_id": "The client; `phase-zero-web` if not given",
+    "client_secret": "Exchange: unless sent by Basic",
+    "subject_token": "Exchange: the id of the member to act as, or the agent's own",
+    "subject_token_type": f"Exchange: `{PERSON_ID_TYPE}`",
+    "actor_token": "Exchange: the agent's access token",
+    "actor_token_type": f"Exchange: `{ACCESS_TOKEN_TYPE}`",
+    "audience": "Exchange: `product-core-api`",
+    "support_id": "Exchange: the id of the support session",
+    "support_mode": "Exchange: `read_only` or `read_write`",
+    "lifetime": "Exchange: seconds, 3600 at most",
+}
+"""The parameters of every grant, for the OpenAPI document; `app.core.forms` reads them."""

@@ -1,0 +1,34 @@
+"""`python -m app.reference DIRECTORY`: writes the reference pages of identity."""
+
+import sys
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from app.core.settings import IdentitySettings
+from app.main import create_app
+from shared_lib.reference import write_reference_pages
+
+_NOWHERE = SecretStr("postgresql+asyncpg://nobody@127.0.0.1/nowhere")
+
+
+def describable_app() -> FastAPI:
+    """The application for its documents alone: it is never started."""
+    settings = IdentitySettings(
+        environment="development",
+        issuer="http://localhost:8001",
+        core_url="http://localhost:8000",
+        core_client_secret=SecretStr("unused"),
+        encryption_key=SecretStr(Fernet.generate_key().decode()),
+        app_database_url=_NOWHERE,
+        auth_database_url=_NOWHERE,
+        platform_database_url=_NOWHERE,
+        worker_database_url=_NOWHERE,
+    )
+    return create_app(settings)
+
+
+if __name__ == "__main__":
+    write_reference_pages(describable_app(), IdentitySettings, Path(sys.argv[1]))

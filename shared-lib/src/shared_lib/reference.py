@@ -1,0 +1,95 @@
+"""Writes the reference pages of a service from its settings, its errors and its operations."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from shared_lib.errors import list_errors
+from shared_lib.settings import ServiceSettings, list_settings
+
+_OURS = ("app.", "shared_lib.")
+_ENTERED_BY_SUPPORT = ("public", "user", "organization")
+_NOTICE = "<!-- Written by `make docs`; a test compares. -->\n"
+
+
+def reference_pages(app: FastAPI, settings: type[ServiceSettings]) -> dict[str, str]:
+    """File name and text of each page of the service of `app`."""
+    pages = {
+        "settings": _settings_page(app.title, settings),
+        "errors": _errors_page(app.title),
+        "operations": _operations_page(app),
+    }
+    return {f"{app.title}-{name}.md": _NOTICE + text for name, text in pages.items()}
+
+
+def write_reference_pages(app: FastAPI, settings: type[ServiceSettings], directory: Path) -> None:
+    """Write the pages into `directory`, which exists."""
+    for name, text in reference_pages(app, settings).items():
+        (directory / name).write_text(text)
+
+
+def _settings_page(title: str, settings: type[ServiceSettings]) -> str:
+    rows = (
+        (f"`{setting.variable}`", _default(setting.default), setting.description)
+        for setting in list_settings(settings)
+    )
+    return _page(
+        f"Settings of {title}",
+        f"Each is read from the variable named here, else from the same name without "
+        f"`{settings.service_prefix}`. A variable with that prefix that is none of these is "
+        "refused at start.",
+        ("variable", "default", "meaning"),
+        rows,
+    )
+
+
+def _default(default: str | None) -> str:
+    return "(required)" if default is None else f"`{default}`" if default else ""
+
+
+def _errors_page(title: str) -> str:
+    rows = (
+        (f"`{error.code}`", str(error.status), error.title)
+        for error in list_errors()
+        if error.__module__.startswith(_OURS)
+    )
+    return _page(
+        f"Error codes of {title}",
+        "The code stands in `detail` of the `application/problem+json` answer and is stable.",
+        ("code", "status", "for people"),
+        rows,
+    )
+
+
+def _operations_page(app: FastAPI) -> str:
+    rows = (
+        (
+            f"`{method.upper()} {path}`",
+            access["scope"],
+            ", ".join(f"`{permission}`" for permission in access["permissions"]),
+            "writes" if access["writes"] else "reads",
+            ", ".join(access["modes"]) if access["scope"] == "organization" else "",
+            "yes" if access["support"] and access["scope"] in _ENTERED_BY_SUPPORT else "no",
+        )
+        for path, methods in app.openapi()["paths"].items()
+        for method, described in methods.items()
+        for access in (described["x-access"],)
+    )
+    return _page(
+        f"Operations of {app.title}",
+        "Access modes beyond `active`, and `read_only` for what reads, are for owners.",
+        ("operation", "scope", "permission", "", "works in access modes", "in support sessions"),
+        rows,
+    )
+
+
+def _page(
+    title: str, introduction: str, header: tuple[str, ...], rows: Iterator[tuple[str, ...]]
+) -> str:
+    lines = [f"# {title}", "", introduction, "", _row(header), _row(("---",) * len(header))]
+    return "\n".join([*lines, *map(_row, rows), ""])
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("\n", " ").replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,1 @@
+"""Tests of both services together: real processes, real HTTP, real PostgreSQL."""
