@@ -1,8 +1,9 @@
 """The PostgreSQL of the run: prepared, migrated and loaded once, cloned for each system."""
 
 import asyncio
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+from typing_extensions import override
 
-from infra.dev.configuration import Configuration, Service
+from infra.dev.configuration import BASICS, Configuration
 from infra.dev.database import load_demo, migrate
 from infra.dev.runner import Runner
 from infra.postgres.bootstrap import bootstrap, secure_database
@@ -31,7 +33,7 @@ class Cluster:
         """Make the databases of a fresh server as `make up` does, by the same code."""
         configuration = configured({"DATA_DIR": str(directory)})
         asyncio.run(bootstrap(administrator_url, configuration.secrets_path))
-        runner = _Commands(configuration)
+        runner = _Commands()
         for service in (configuration.identity, configuration.core):
             migrate(configuration, runner, service)
             load_demo(configuration, runner, service)
@@ -50,9 +52,8 @@ class Cluster:
         try:
             yield names
         finally:
-            drops = (f"DROP DATABASE {name} WITH (FORCE)" for name in names.values())
-            for drop in drops:
-                self.sql("postgres", drop)
+            for name in names.values():
+                self.sql("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
     def sql(self, database: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run one statement as the administrator."""
@@ -75,15 +76,32 @@ class Cluster:
         return rows
 
 
+def configured(environ: Mapping[str, str]) -> Configuration:
+    """The runner's configuration for this environment; a developer's own .env does not count."""
+    basics = {name: os.environ[name] for name in BASICS if name in os.environ}
+    return replace(Configuration.read({**basics, **environ}), dotenv={})
+
+
 class _Commands(Runner):
-    """Runs what `make up` runs before the services start; shows its output when it fails."""
+    """Runs what `make up` runs before the services start, without a word."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        super().__init__()
-        self._configuration = configuration
+    @override
+    def say(self, text: str, name: str = "") -> None:
+        return
 
-    def say(self, text: str, name: str = "") -> None:  # type: ignore[explicit-override]
-        del text, name
+    @override
+    def complete(
+        self, name: str, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+    ) -> None:
+        result = subprocess.run(
+            command, cwd=cwd, env=env, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{name}: {result.stdout}{result.stderr}"
 
-    def complete(self, name: str, command: Any, *, cwd: Path, env: Any) -> None:  # type: ignore[explicit-override]
-        subprocess.run(command, cwd=cwd, env=env, check=True)
+
+def _database_of(variable: str) -> str:
+    return next(
+        database
+        for database, prefix in PREFIXES.items()
+        if variable.startswith((f"{prefix}_", f"MIGRATION_{database.upper()}_"))
+    )

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -50,8 +51,8 @@ def issuer() -> Iterator[TokenIssuer]:
         yield served
 
 
-def make_settings(cluster: Cluster, database: str, issuer: str, **changes: object) -> CoreSettings:
-    values: dict[str, object] = {
+def make_settings(cluster: Cluster, database: str, issuer: str, **changes: Any) -> CoreSettings:
+    values: dict[str, Any] = {
         "environment": "development",
         "issuer": issuer,
         "jwks_url": f"{issuer}/.well-known/jwks.json",

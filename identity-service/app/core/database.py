@@ -85,11 +85,11 @@ class _PersonUnit(Unit[Any]):
     person_id: UUID = field(kw_only=True)
 
     @override
-    async def _open(self, lease: Any) -> None:
+    def _opening_batch(self) -> str:
         settings = Settings(
             person=self.person_id, actor=self.person_id, request_id=self.caller.request_id
         )
-        await lease.connection.execute(opening_batch(settings, reads_only=False))
+        return opening_batch(settings, reads_only=False)
 
 
 @asynccontextmanager

@@ -73,6 +73,18 @@ async def test_staff(identity: Identity) -> None:
     assert (data.tenant_id, data.role) == (None, "platform_admin")
 
 
+async def test_staff_enter_no_organization_even_as_members(identity: Identity) -> None:
+    person, organization = await identity.make_member("owner", platform_role="support_agent")
+    claims = jwt.decode(
+        (await identity.sign_in(person))["access_token"], options={"verify_signature": False}
+    )
+    assert (claims.get("tenant_id"), claims["role"]) == (None, "support_agent")
+    response = await identity.token(
+        username=person.email, password=person.password, tenant_id=str(organization.id)
+    )
+    assert (response.status_code, response.json()["detail"]) == (400, "tenant_not_found")
+
+
 async def test_no_token_says_who_a_person_is(identity: Identity) -> None:
     person, _ = await identity.make_member()
     token = (await identity.sign_in(person))["access_token"]

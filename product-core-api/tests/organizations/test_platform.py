@@ -143,7 +143,7 @@ async def test_only_suspended_organizations_are_reactivated(
 
 @pytest.mark.parametrize("verb", ["suspend", "reactivate"])
 async def test_unknown_and_bad_ids(tenant: Tenant, verb: str) -> None:
-    body = {"reason": "x"} if verb == "suspend" else {}
+    body: object = {"reason": "x"} if verb == "suspend" else {}
     missing = await staff(tenant, "POST", f"/admin/orgs/{uuid4()}/{verb}", body)
     assert (missing.status_code, missing.json()["detail"]) == (404, "organization_not_found")
     for identity in ("x", "%00", "00000000"):
@@ -174,7 +174,8 @@ async def test_a_suspension_needs_its_reason(tenant: Tenant, body: object) -> No
 async def test_lifting_takes_an_empty_object(make_tenant: MakeOrganization) -> None:
     tenant = await make_tenant(status="suspended")
     path = f"/admin/orgs/{tenant.id}/reactivate"
-    for body in (None, [], {"reason": "paid"}):
+    wrong: tuple[object, ...] = (None, [], {"reason": "paid"})
+    for body in wrong:
         assert (await staff(tenant, "POST", path, body)).status_code == 422
     assert (await staff(tenant, "POST", path, {})).status_code == 200
 

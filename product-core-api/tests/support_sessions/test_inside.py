@@ -38,7 +38,7 @@ async def test_reads_work_and_writes_do_not(admin: asyncpg.Connection, tenant: T
 async def test_the_core_says_who_acts_for_whom(
     admin: asyncpg.Connection, tenant: Tenant, *, member: bool
 ) -> None:
-    row = {"member_id": uuid4(), "role": "viewer"} if member else {}
+    row: dict[str, Any] = {"member_id": uuid4(), "role": "viewer"} if member else {}
     agent = await enter(admin, tenant, **row)
     session = agent.session
     me = (await agent.call("GET", "/me")).json()

@@ -58,7 +58,8 @@ async def test_bad_wishes_are_refused(tenant: Tenant, field: str, value: Any) ->
 
 
 async def test_a_reason_must_be_given(tenant: Tenant) -> None:
-    for body in ({}, None):
+    bodies: tuple[object, ...] = ({}, None)
+    for body in bodies:
         assert code(await start(tenant, body)) == (422, "validation_failed")
 
 

@@ -1,6 +1,6 @@
 """The transaction that a handler works in, typed by the rows that it can see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -34,13 +34,13 @@ class Tx:
         self,
         lease: Lease,
         caller: Caller,
-        begin: Callable[[Lease], Awaitable[None]],
+        opening: str,
         events: EventInsert | None,
     ) -> None:
         self.caller = caller
         self.recorded = False
         self._lease: Lease | None = lease
-        self._begin = begin
+        self._opening = opening
         self._events = events
         self._session: RequestSession | None = None
         self._bound: dict[str, Any] = {}
@@ -121,7 +121,7 @@ class Tx:
     async def _restart(self) -> None:
         await self._open_lease.roll_back()
         self.recorded = False
-        await self._begin(self._open_lease)
+        await self._connection.execute(self._opening)
 
     @property
     def _open_lease(self) -> Lease:

@@ -54,13 +54,14 @@ class Unit(Generic[AnyTx]):
         Connections that died while they were idle are replaced: nothing was done on them.
         """
         scope = self.operation.scope
+        kind = cast("type[AnyTx]", TRANSACTION_TYPES[scope])
         database = self.runtime.databases[scope]
+        batch = self._opening_batch()
         for _ in range(database.size + 1):
             lease = await database.lease()
             try:
-                await self._open(lease)
-                kind = cast("type[AnyTx]", TRANSACTION_TYPES[scope])
-                return kind(lease, self.caller, self._open, self.runtime.events)
+                await lease.connection.execute(batch)
+                return kind(lease, self.caller, batch, self.runtime.events)
             except BaseException as error:
                 refusal = _refusal(error)
                 if refusal is None:
@@ -115,13 +116,12 @@ class Unit(Generic[AnyTx]):
         staff = token.role in self.runtime.platform_roles
         return staff or token.act is not None or self.operation.audited
 
-    async def _open(self, lease: Lease) -> None:
-        batch = opening_batch(
+    def _opening_batch(self) -> str:
+        return opening_batch(
             settings_of(self.caller, self.operation.scope),
             reads_only=not self.operation.writes,
             admission=self.runtime.admission(self.operation, self.caller),
         )
-        await lease.connection.execute(batch)
 
     def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
         tenant = self.operation.tenant_parameter

@@ -1,0 +1,181 @@
+"""A system under test: both services as `make up` starts them, on ports and databases of its own."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import asyncpg
+import httpx
+from typing_extensions import override
+
+from infra.dev.configuration import Configuration, Service
+from infra.dev.ports import PortTakenError, require_free
+from infra.dev.processes import end, spawn
+from infra.dev.runner import GRACE, Runner
+from infra.dev.up import serve
+from infra.postgres.secrets_file import read_variables
+from tests.cluster import Cluster, configured
+from tests.logs import Log
+
+PATIENCE = 60.0
+"""Seconds until something that must happen counts as never happening."""
+
+# Below those that the system gives to outgoing connections: a service's port stays free while
+# the service is down.
+_PORTS = range(20_000, 32_000)
+
+T = TypeVar("T")
+
+
+def eventually(what: str, probe: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """The first truthy answer of `probe`."""
+    deadline = time.monotonic() + patience
+    while not (found := probe()):
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.05)
+    return found
+
+
+def quiet_port() -> int:
+    """A port that nobody listens on and nobody is given by chance."""
+    while True:
+        port = random.choice(_PORTS)
+        try:
+            require_free("a test", port)
+        except PortTakenError:
+            continue
+        return port
+
+
+class ServiceProcess(Runner):
+    """One service. `infra.dev.up` says what its command and environment are."""
+
+    def __init__(self, configuration: Configuration, service: Service, log: Log) -> None:
+        super().__init__()
+        self.configuration = configuration
+        self.service = service
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    def launch(self) -> None:
+        """Start it, and wait for nothing."""
+        serve(self.configuration, self, self.service)
+
+    def up(self) -> None:
+        """Start it, and wait until it is ready to serve."""
+        self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        eventually(f"{self.service.name} is ready\n{self.log.tail()}", self._is_ready)
+
+    def stop(self) -> None:
+        """End it in an orderly way."""
+        if self.process:
+            end(self.process, signal.SIGTERM, GRACE)
+            self.process = None
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.stop()
+
+    @override
+    def say(self, text: str, name: str = "") -> None:
+        return
+
+    @override
+    def start(
+        self, name: str, command: Sequence[str], *, cwd: Path, env: Mapping[str, str]
+    ) -> None:
+        assert self.process is None
+        with self.log.path.open("ab") as output:
+            self.process = spawn(command, cwd=cwd, env=env, output=output)
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.tail()
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=PATIENCE).is_success
+        except httpx.TransportError:
+            return False
+
+
+class System:
+    """Both services. `settings` are environment variables for them."""
+
+    def __init__(self, cluster: Cluster, directory: Path, **settings: str) -> None:
+        self._resources = ExitStack()
+        self._cluster = cluster
+        secrets = directory / "secrets.env"
+        self._databases = self._resources.enter_context(cluster.clone(secrets))
+        self.environ = {
+            "DATA_DIR": str(directory),
+            "CORE_PORT": str(quiet_port()),
+            "IDENTITY_PORT": str(quiet_port()),
+            **settings,
+        }
+        self.configuration = configured(self.environ)
+        self.identity = ServiceProcess(
+            self.configuration, self.configuration.identity, Log(directory / "identity.log")
+        )
+        self.core = ServiceProcess(
+            self.configuration, self.configuration.core, Log(directory / "core.log")
+        )
+        self.client = self._resources.enter_context(httpx.Client(timeout=PATIENCE))
+        self.secrets = _secrets_in(read_variables(secrets))
+        """What must stand in no log; tests add the tokens that they get."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.identity.up()
+            self.core.up()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self.check_logs()
+
+    def close(self) -> None:
+        """End both services and remove their databases."""
+        for service in (self.core, self.identity):
+            service.stop()
+        self._resources.close()
+
+    def check_logs(self) -> None:
+        """Neither secrets nor tracebacks in what the services wrote."""
+        for service in (self.core, self.identity):
+            assert service.log.leaks(self.secrets) == [], service.service.name
+            assert service.log.tracebacks() == [], service.service.name
+
+    def sql(self, database: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Run one statement in `identity` or `product`, as the administrator."""
+        return self._cluster.sql(self._databases[database], statement, *arguments)
+
+    def environment(self, service: ServiceProcess) -> dict[str, str]:
+        """What `service` is started with."""
+        return self.configuration.service_environment(service.service)
+
+
+def _secrets_in(variables: Mapping[str, str]) -> set[str]:
+    passwords = {
+        httpx.URL(value).password for name, value in variables.items() if name.endswith("_URL")
+    }
+    others = {value for name, value in variables.items() if not name.endswith("_URL")}
+    return passwords | others
