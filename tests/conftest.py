@@ -32,13 +32,18 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(directory))
     cluster = Cluster.prepare(server.admin_url(), directory)
     os.environ[_HANDED_ON] = json.dumps([cluster.administrator_url, str(cluster.secrets)])
-    config.add_cleanup(lambda: os.environ.pop(_HANDED_ON))
+    config.add_cleanup(_forget)
+
+
+def _forget() -> None:
+    del os.environ[_HANDED_ON]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """One file, one worker: systems are started per file or per worker, never per test."""
-    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - there only with xdist
+    # Here, because it is there only with xdist, which has no types.
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # noqa: PLC0415
 
     return LoadFileScheduling(config, log)
 
@@ -57,9 +62,7 @@ def system(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def make_system(
-    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[MakeSystem]:
+def make_system(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeSystem]:
     """Start a system for the tests of one file, with settings of their own."""
     with ExitStack() as running:
 

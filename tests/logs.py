@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-_TRACEBACK = re.compile(r'Traceback \(most recent call last\)|"exception":|Task exception was never')
+_TRACEBACK = re.compile(
+    r'Traceback \(most recent call last\)|"exception":|Task exception was never'
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
-"""A system under test: both services as `make up` starts them, on ports and databases of its own."""
+"""A system under test: both services as `make up` starts them, with databases of their own."""
 
-import asyncio
-import os
 import random
 import signal
 import subprocess

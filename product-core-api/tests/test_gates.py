@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import SecretStr
 
 from app.core.access import require_permission
@@ -85,7 +85,7 @@ async def test_operations(
 
 async def test_routes_that_fastapi_does_not_know(settings: CoreSettings) -> None:
     app = create_app(settings)
-    app.add_route("/bare", lambda _: None, methods=["GET"])
+    app.add_route("/bare", lambda _: Response(), methods=["GET"])
     with pytest.raises(UnsafeToStart, match="/bare is a route that cannot declare access"):
         async with app.router.lifespan_context(app):
             pass

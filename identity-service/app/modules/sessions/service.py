@@ -126,7 +126,7 @@ async def rotate(
 
 async def end_reused(tx: Tx, session: SessionRow) -> None:
     """A spent refresh token came back too late: nobody keeps the session."""
-    _log.warning("refresh_token_reused", session=str(session.id), person=str(session.person_id))
+    _log.warning("refresh_token_reused", session=str(session.id))
     await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
 
 

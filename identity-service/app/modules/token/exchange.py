@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from structlog.contextvars import bind_contextvars
+
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
 from app.core.process import Process, issued_at
@@ -56,6 +58,7 @@ async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> E
         )
     wish = _wish_of(request, process.settings.longest_token)
     token = await _actor_token(process, request)
+    bind_contextvars(person=str(token.sub))
     async with transaction_of(unit, token.sub) as tx:
         agent = await _agent(tx, token)
     role = SUPPORT_ROLE

@@ -5,6 +5,7 @@ hash. What else may be wrong is said to nobody but the person who knows the pass
 """
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
@@ -43,12 +44,13 @@ async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
     request.get_uuid("tenant_id")
     async with unit.transaction() as tx:
         candidate = await people.find_candidate(tx, username)
+    if candidate is not None:
+        bind_contextvars(person=str(candidate.id))
     # No transaction is open while the hash is computed.
     checked = await process.passwords.check(
         candidate.password_hash if candidate else None, password
     )
     if candidate is None or not checked.matches:
-        _log.warning("sign_in_refused", person=str(candidate.id) if candidate else None)
         raise _invalid_credentials()
     async with transaction_of(unit, candidate.id) as tx:
         return await _begin_session(process, tx, request, candidate, checked)
@@ -87,7 +89,7 @@ async def _begin_session(
     claims = claims_of(
         process.claims, standing, membership, session, iat=issued_at(), lifetime=lifetime
     )
-    _log.info("signed_in", person=str(standing.id), session=str(session.id))
+    _log.info("signed_in", session=str(session.id))
     return TokenRead(process.sign(claims), lifetime, refresh_token)
 
 

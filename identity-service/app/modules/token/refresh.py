@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
+from structlog.contextvars import bind_contextvars
 
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest
@@ -49,6 +50,7 @@ async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
         family = await sessions.find_family(tx, refresh_token)
     if family is None:
         raise _unknown()
+    bind_contextvars(person=str(family.person_id))
     async with transaction_of(unit, family.person_id) as tx:
         # The person before the session, as whoever shuts him out locks them.
         standing = await people.lock_standing(tx, family.person_id)

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from app.core.forms import OAuthRequest
 from app.core.process import Process
 from app.modules.token.exchange import exchange
@@ -21,6 +23,8 @@ __all__ = ["PUBLISHED_GRANTS", "issue_token"]
 
 PUBLISHED_GRANTS = (REFRESH_TOKEN, TOKEN_EXCHANGE)
 """What discovery lists: password sign-in is the first-party client's own."""
+
+_log = structlog.get_logger(__name__)
 
 _Grant = Callable[[Process, Unit[Tx], OAuthRequest], Awaitable[TokenRead | ExchangedTokenRead]]
 _GRANTS: dict[str, _Grant] = {
@@ -47,4 +51,9 @@ async def issue_token(
             code="unsupported_grant_type",
             description="this grant type is not supported",
         )
-    return await grant(process, unit, request)
+    try:
+        return await grant(process, unit, request)
+    except OAuthError as refusal:
+        # With the person, as soon as the grant has bound him to the log. Never what was sent.
+        _log.warning("grant_refused", grant=named or PASSWORD, detail=refusal.code)
+        raise

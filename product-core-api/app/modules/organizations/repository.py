@@ -56,6 +56,7 @@ _SEARCHED = NewestFirst(
     identity=Organization.tenant_id,
 )
 _GET = Statement(_ALL.where(_THIS), OrganizationRead)
+_HOLD = Statement(_ALL.where(_THIS).with_for_update(read=True), OrganizationRead)
 _RENAME = Statement(
     update(Organization)
     .where(_THIS)
@@ -108,6 +109,11 @@ async def get_own(tx: TenantTx) -> OrganizationRead | None:
 async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:
     """Any organization."""
     return await tx.one(_GET, tenant_id=tenant_id)
+
+
+async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:
+    """Any organization, which nobody changes before the transaction ends."""
+    return await tx.one(_HOLD, tenant_id=tenant_id)
 
 
 async def rename(tx: TenantTx, name: str, now: datetime) -> OrganizationRead | None:

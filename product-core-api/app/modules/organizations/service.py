@@ -71,6 +71,11 @@ async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
     return _found(await repository.get_organization(tx, tenant_id))
 
 
+async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
+    """Any organization, unchanged until the transaction ends. Raises OrganizationNotFound."""
+    return _found(await repository.hold_organization(tx, tenant_id))
+
+
 async def list_organizations(
     tx: PlatformTx, page: PageRequest, search: str | None
 ) -> Listing[OrganizationRead]:

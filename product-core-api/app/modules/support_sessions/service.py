@@ -58,7 +58,7 @@ async def impersonate(
     """
     agent = _token(unit)
     async with unit.transaction() as tx:
-        await _check_consent(tx, tenant_id, wish.mode)
+        _check_consent(await organizations.get_organization(tx, tenant_id), wish.mode)
     session_id, started_at = uuid7(), utc_now()
     expires_at = started_at + timedelta(minutes=wish.minutes)
     token = await identity.exchange(
@@ -79,7 +79,8 @@ async def impersonate(
         "expires_at": expires_at,
     }
     async with unit.transaction() as tx:
-        await _check_consent(tx, tenant_id, wish.mode)
+        # Held, so that consent withdrawn meanwhile either refuses here or ends the session.
+        _check_consent(await organizations.hold_organization(tx, tenant_id), wish.mode)
         await repository.insert_session(tx, values)
         await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
     return Impersonation(
@@ -134,8 +135,7 @@ async def end_revoked(tx: ServiceTx, subject_id: UUID, until: datetime) -> None:
         await _record(tx, "support_sessions.end", ended.tenant_id, ended.id, ended.reason)
 
 
-async def _check_consent(tx: PlatformTx, tenant_id: UUID, mode: SupportMode) -> None:
-    organization = await organizations.get_organization(tx, tenant_id)
+def _check_consent(organization: OrganizationRead, mode: SupportMode) -> None:
     if organization.support_access == SupportAccess.OFF:
         raise SupportAccessOff
     if mode is SupportMode.READ_WRITE and organization.support_access != SupportAccess.READ_WRITE:

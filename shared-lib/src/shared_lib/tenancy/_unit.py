@@ -111,7 +111,7 @@ class Unit(Generic[AnyTx]):
     def is_recorded(self) -> bool:
         """Whether a call like this one is told of even when it changes nothing."""
         token = self.caller.token
-        if self.runtime.events is None or token is None:
+        if self.runtime.events is None or token is None or self.operation.scope is Scope.PUBLIC:
             return False
         staff = token.role in self.runtime.platform_roles
         return staff or token.act is not None or self.operation.audited
