@@ -73,6 +73,18 @@ def make_system(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
         yield make
 
 
+@pytest.fixture(scope="module")
+def frail_system(make_system: MakeSystem) -> System:
+    return make_system()
+
+
+@pytest.fixture
+def frail(frail_system: System) -> Iterator[System]:
+    """A system of this file, whose services may be stopped and killed."""
+    yield frail_system
+    frail_system.repair()
+
+
 @pytest.fixture
 def owner(system: System) -> Caller:
     return sign_in(system, "owner@acme.example.com")

@@ -150,6 +150,12 @@ class System:
         self.close()
         self.check_logs()
 
+    def repair(self) -> None:
+        """Start what a test has stopped and, having failed, not started again."""
+        for service in (self.identity, self.core):
+            if service.process is None:
+                service.up()
+
     def close(self) -> None:
         """End both services and remove their databases."""
         for service in (self.core, self.identity):

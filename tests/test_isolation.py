@@ -1,0 +1,252 @@
+"""Every operation of both services, asked by Acme's owner for what is Globex's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import MakeSystem
+from tests.people import ACME, API, GLOBEX, PASSWORD, REASON, Caller, sign_in, token_request
+from tests.system import System
+
+pytestmark = pytest.mark.database
+
+MARK = "only-globex-may-see-this"
+TABLES = ("organizations", "popups", "support_sessions", "audit_events", "row_history")
+
+
+@dataclass(frozen=True)
+class Globex:
+    """What belongs to Globex; `traces` are texts that no answer to others may hold."""
+
+    popup_id: str
+    session_id: str
+    member_id: str
+    refresh_token: str = field(repr=False)
+    traces: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A request, and what Acme's owner is answered: `ok`, or the code of the refusal."""
+
+    method: str
+    path: str
+    expected: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def _json(method: str, path: str, expected: str, body: object) -> Recipe:
+    return Recipe(method, path, expected, {"json": body})
+
+
+_STAFF_ONLY = "missing_permission"
+
+CORE: dict[str, Callable[[Globex], Recipe]] = {
+    "live": lambda _: Recipe("GET", "/health/live", "ok"),
+    "ready": lambda _: Recipe("GET", "/health/ready", "ok"),
+    "receive_revocations": lambda _: _json(
+        "POST", "/internal/revocations", "invalid_token", {"revocations": []}
+    ),
+    "get_me": lambda _: Recipe("GET", f"{API}/me", "ok"),
+    "get_org": lambda _: Recipe("GET", f"{API}/org?tenant_id={GLOBEX}", "ok"),
+    "update_org": lambda _: _json("PATCH", f"{API}/org", "ok", {"name": "Acme"}),
+    "list_support_sessions": lambda _: Recipe("GET", f"{API}/org/support-sessions", "ok"),
+    "end_support_session_of_org": lambda g: Recipe(
+        "DELETE", f"{API}/org/support-sessions/{g.session_id}", "support_session_not_found"
+    ),
+    "update_support_access": lambda _: _json(
+        "PUT", f"{API}/org/support-access", "ok", {"support_access": "read_only"}
+    ),
+    "list_audit_events": lambda _: Recipe("GET", f"{API}/org/audit-log?tenant_id={GLOBEX}", "ok"),
+    "list_popups": lambda _: Recipe("GET", f"{API}/popups?tenant_id={GLOBEX}", "ok"),
+    "get_popup": lambda g: Recipe("GET", f"{API}/popups/{g.popup_id}", "popup_not_found"),
+    "create_popup": lambda _: _json(
+        "POST", f"{API}/popups", "validation_failed", {"name": "x", "tenant_id": str(GLOBEX)}
+    ),
+    "update_popup": lambda g: _json(
+        "PATCH", f"{API}/popups/{g.popup_id}", "popup_not_found", {"name": "Ours"}
+    ),
+    "delete_popup": lambda g: Recipe("DELETE", f"{API}/popups/{g.popup_id}", "popup_not_found"),
+    "start_support_session": lambda g: _json(
+        "POST",
+        f"{API}/support/impersonate/{GLOBEX}",
+        _STAFF_ONLY,
+        {"reason": REASON, "member_id": g.member_id},
+    ),
+    "end_support_session": lambda g: Recipe(
+        "DELETE", f"{API}/support/impersonate/{g.session_id}", _STAFF_ONLY
+    ),
+    "list_live_support_sessions": lambda _: Recipe("GET", f"{API}/support/sessions", _STAFF_ONLY),
+    "search_organizations": lambda _: Recipe(
+        "GET", f"{API}/support/orgs?search=globex", _STAFF_ONLY
+    ),
+    "list_support_audit_events": lambda _: Recipe(
+        "GET", f"{API}/support/audit-log?tenant_id={GLOBEX}", _STAFF_ONLY
+    ),
+    "list_organizations": lambda _: Recipe("GET", f"{API}/admin/orgs", _STAFF_ONLY),
+    "suspend_organization": lambda _: _json(
+        "POST", f"{API}/admin/orgs/{GLOBEX}/suspend", _STAFF_ONLY, {"reason": REASON}
+    ),
+    "reactivate_organization": lambda _: _json(
+        "POST", f"{API}/admin/orgs/{GLOBEX}/reactivate", _STAFF_ONLY, {}
+    ),
+}
+
+IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
+    "live": lambda _: Recipe("GET", "/health/live", "ok"),
+    "ready": lambda _: Recipe("GET", "/health/ready", "ok"),
+    "get_jwks": lambda _: Recipe("GET", "/.well-known/jwks.json", "ok"),
+    "get_authorization_server_metadata": lambda _: Recipe(
+        "GET", "/.well-known/oauth-authorization-server", "ok"
+    ),
+    "get_me": lambda _: Recipe("GET", f"/me?tenant_id={GLOBEX}", "ok"),
+    "logout": lambda g: Recipe("POST", f"/logout?sid={g.session_id}", "ok"),
+    "issue_token": lambda _: Recipe(
+        "POST",
+        "/token",
+        "tenant_not_found",
+        {
+            "data": {
+                "username": "owner@acme.example.com",
+                "password": PASSWORD,
+                "tenant_id": str(GLOBEX),
+            }
+        },
+    ),
+}
+RECIPES = {"core": CORE, "identity": IDENTITY}
+
+
+@pytest.fixture(scope="module")
+def pair(make_system: MakeSystem) -> System:
+    """A system that nothing else writes to."""
+    return make_system()
+
+
+@pytest.fixture(scope="module")
+def globex(pair: System) -> Globex:
+    owner = sign_in(pair, "owner@globex.example.com")
+    created = owner.core("POST", "/popups", json={"name": MARK})
+    assert created.status_code == 201
+    agent = sign_in(pair, "support@numbersence.com")
+    support = agent.impersonate(GLOBEX, reason=MARK, ticket=MARK)
+    assert MARK in support.popups()
+    everything = [
+        *(row["id"] for path in ("/popups", "/org/audit-log") for row in owner.results(path)),
+        *(row["id"] for row in owner.results("/org/support-sessions")),
+    ]
+    members = pair.sql("identity", "SELECT person_id FROM memberships WHERE tenant_id = $1", GLOBEX)
+    assert len(everything) > 6
+    assert len(members) == 5
+    return Globex(
+        popup_id=created.json()["id"],
+        session_id=support.claims["support"]["id"],
+        member_id=owner.id,
+        refresh_token=str(owner.refresh_token),
+        traces=frozenset(
+            [MARK, "globex.example.com", str(GLOBEX), *everything, agent.claims["sid"]]
+            + [str(row["person_id"]) for row in members]
+        ),
+    )
+
+
+def documents(system: System) -> dict[str, dict[str, tuple[str, str]]]:
+    """Of each service, every operation that its document names: method and path."""
+    urls = {
+        "core": f"{system.core.url}{API}/openapi.json",
+        "identity": f"{system.identity.url}/openapi.json",
+    }
+    return {
+        name: {
+            operation["operationId"]: (method.upper(), path)
+            for path, operations in system.client.get(url).json()["paths"].items()
+            for method, operation in operations.items()
+        }
+        for name, url in urls.items()
+    }
+
+
+def rows_of_globex(system: System) -> list[Any]:
+    """All that both databases hold of Globex, but for when somebody was last here."""
+    tables = [("product", table) for table in TABLES] + [("identity", "memberships")]
+    return [
+        system.sql(database, f"SELECT * FROM {table} WHERE tenant_id = $1", GLOBEX)  # noqa: S608
+        for database, table in tables
+    ]
+
+
+def test_every_operation_has_a_recipe_that_calls_it(pair: System, globex: Globex) -> None:
+    found = documents(pair)
+    for name, operations in found.items():
+        assert set(RECIPES[name]) == set(operations), name
+        for operation_id, (method, template) in operations.items():
+            recipe = RECIPES[name][operation_id](globex)
+            parts = recipe.path.partition("?")[0].split("/")
+            assert recipe.method == method
+            assert len(parts) == len(template.split("/")), operation_id
+            for part, wanted in zip(parts, template.split("/"), strict=True):
+                assert part == wanted or wanted.startswith("{"), operation_id
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", "viewer"])
+@pytest.mark.parametrize(
+    ("name", "operation_id"),
+    [(name, each) for name, recipes in RECIPES.items() for each in sorted(recipes)],
+)
+def test_nothing_of_globex_is_reached(
+    pair: System, globex: Globex, name: str, operation_id: str, role: str
+) -> None:
+    caller = sign_in(pair, f"{role}@acme.example.com")
+    recipe = RECIPES[name][operation_id](globex)
+    before = rows_of_globex(pair)
+    response = (caller.identity if name == "identity" else _core_of(caller))(
+        recipe.method, recipe.path, **recipe.options
+    )
+    allowed = {recipe.expected} if role == "owner" else {recipe.expected, "missing_permission"}
+    assert answered(response) in allowed
+    if answered(response).endswith("_not_found") and name == "core":
+        assert response.status_code == 404
+    assert [trace for trace in globex.traces if trace in response.text] == []
+    assert rows_of_globex(pair) == before
+
+
+def test_the_traces_would_be_found(pair: System, globex: Globex) -> None:
+    """What is looked for in the answers to Acme stands in the answers to Globex."""
+    owner = sign_in(pair, "owner@globex.example.com")
+    paths = ("/popups", "/org", "/org/support-sessions", "/org/audit-log")
+    text = "".join(owner.core("GET", path).text for path in paths)
+    text += owner.identity("GET", "/me").text
+    missing = {trace for trace in globex.traces if trace not in text}
+    assert {MARK, str(GLOBEX), globex.popup_id, globex.session_id, globex.member_id} & missing == (
+        set()
+    )
+
+
+def test_a_person_of_acme_gets_no_token_for_globex(pair: System) -> None:
+    person = sign_in(pair, "owner@acme.example.com")
+    refused = token_request(
+        pair,
+        grant_type="refresh_token",
+        refresh_token=str(person.refresh_token),
+        tenant_id=str(GLOBEX),
+    )
+    assert answered(refused) == "tenant_not_found"
+    assert sign_in(pair, "owner@acme.example.com").claims["tenant_id"] == str(ACME)
+
+
+def _core_of(caller: Caller) -> Callable[..., httpx.Response]:
+    """Calls the core with whole paths: some stand outside `/api/v1`."""
+
+    def call(method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {caller.access_token}"}
+        url = f"{caller.system.core.url}{path}"
+        return caller.system.client.request(method, url, headers=headers, **options)
+
+    return call
+
+
+def answered(response: httpx.Response) -> str:
+    return "ok" if response.is_success else str(response.json()["detail"])
