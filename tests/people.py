@@ -45,13 +45,17 @@ class Caller:
     def id(self) -> str:
         return str(self.claims["sub"])
 
+    def call(self, method: str, url: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.access_token}", **options.pop("headers", {})}
+        return self.system.client.request(method, url, headers=headers, **options)
+
     def core(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the core; `path` begins behind `/api/v1`."""
-        return self._call(f"{self.system.core.url}{API}{path}", method, **options)
+        return self.call(method, f"{self.system.core.url}{API}{path}", **options)
 
     def identity(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the identity service."""
-        return self._call(f"{self.system.identity.url}{path}", method, **options)
+        return self.call(method, f"{self.system.identity.url}{path}", **options)
 
     def results(self, path: str, **params: str) -> list[dict[str, Any]]:
         """The first page of a list of the core."""
@@ -77,10 +81,6 @@ class Caller:
     def start_support(self, tenant_id: UUID = ACME, **wish: Any) -> httpx.Response:
         body = {"reason": REASON, **wish}
         return self.core("POST", f"/support/impersonate/{tenant_id}", json=body)
-
-    def _call(self, url: str, method: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.access_token}", **options.pop("headers", {})}
-        return self.system.client.request(method, url, headers=headers, **options)
 
 
 def token_request(system: System, **form: str) -> httpx.Response:

@@ -35,7 +35,7 @@ def status_of(admin: Caller) -> str:
 
 def waiting(system: System) -> int:
     """Revocations that the core has not confirmed."""
-    return len(system.sql("identity", "SELECT FROM revocations"))
+    return len(system.sql("identity", "SELECT FROM pending_revocations"))
 
 
 def assert_told(caller: Caller) -> None:

@@ -85,7 +85,7 @@ class _PersonUnit(Unit[Any]):
     person_id: UUID = field(kw_only=True)
 
     @override
-    def _opening_batch(self) -> str:
+    def opening_batch(self) -> str:
         settings = Settings(
             person=self.person_id, actor=self.person_id, request_id=self.caller.request_id
         )

@@ -61,9 +61,9 @@ def upgrade() -> None:
     sa.Column('deactivated_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('retired_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.CheckConstraint("(activated_at IS NULL) = (state = 'next') AND (deactivated_at IS NULL) = (state IN ('next', 'current')) AND (retired_at IS NULL) = (state <> 'retired')", name=op.f('ck_signing_keys_signing_keys_instants')),
-    sa.CheckConstraint("(private_key IS NOT NULL) = (state IN ('next', 'current'))", name=op.f('ck_signing_keys_signing_keys_private_key')),
-    sa.CheckConstraint("state IN ('next', 'current', 'previous', 'retired')", name=op.f('ck_signing_keys_signing_keys_state')),
+    sa.CheckConstraint("(activated_at IS NULL) = (state = 'next') AND (deactivated_at IS NULL) = (state IN ('next', 'current')) AND (retired_at IS NULL) = (state <> 'retired')", name=op.f('ck_signing_keys_instants')),
+    sa.CheckConstraint("(private_key IS NOT NULL) = (state IN ('next', 'current'))", name=op.f('ck_signing_keys_private_key')),
+    sa.CheckConstraint("state IN ('next', 'current', 'previous', 'retired')", name=op.f('ck_signing_keys_state')),
     sa.PrimaryKeyConstraint('kid', name=op.f('pk_signing_keys'))
     )
     op.create_index('signing_keys_one_current', 'signing_keys', ['state'], unique=True, postgresql_where=sa.text("state = 'current'"))

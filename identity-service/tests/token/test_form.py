@@ -130,6 +130,6 @@ async def test_only_post_is_served_and_parameters_in_the_url_do_not_count(
 ) -> None:
     query = {"username": person.email, "password": PASSWORD}
     response = await identity.client.get("/token", params=query)
-    assert (response.status_code, response.json()["detail"]) == (401, "missing_token")
+    assert (response.status_code, response.json()["detail"]) == (405, "method_not_allowed")
     response = await identity.client.post("/token", params=query, headers=FORM)
     refused(response, "missing_parameter")

@@ -190,10 +190,10 @@ async def test_a_replica_with_another_encryption_key_notices_that_it_came_second
     [
         ("current", b"x", False, "signing_keys_one_current"),
         ("next", b"x", False, "signing_keys_one_next"),
-        ("other", None, True, "signing_keys_state"),
-        ("previous", b"x", True, "signing_keys_private_key"),
-        ("previous", None, False, "signing_keys_instants"),
-        ("current", b"x", True, "signing_keys_instants"),
+        ("other", None, True, "state"),
+        ("previous", b"x", True, "private_key"),
+        ("previous", None, False, "instants"),
+        ("current", b"x", True, "instants"),
     ],
 )
 async def test_the_table_itself_refuses(

@@ -37,18 +37,16 @@ def signing_keys_table(metadata: MetaData, info: dict[str, Any] | None = None) -
         Column("deactivated_at", DateTime(timezone=True)),
         Column("retired_at", DateTime(timezone=True)),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        CheckConstraint(
-            "state IN ('next', 'current', 'previous', 'retired')", name="signing_keys_state"
-        ),
+        CheckConstraint("state IN ('next', 'current', 'previous', 'retired')", name="state"),
         CheckConstraint(
             "(private_key IS NOT NULL) = (state IN ('next', 'current'))",
-            name="signing_keys_private_key",
+            name="private_key",
         ),
         CheckConstraint(
             "(activated_at IS NULL) = (state = 'next')"
             " AND (deactivated_at IS NULL) = (state IN ('next', 'current'))"
             " AND (retired_at IS NULL) = (state <> 'retired')",
-            name="signing_keys_instants",
+            name="instants",
         ),
         Index(
             "signing_keys_one_next",

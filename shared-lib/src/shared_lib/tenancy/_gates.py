@@ -13,6 +13,7 @@ from starlette.types import Scope as ASGIScope
 from shared_lib.tables import ServerState, catalogue_faults, role_faults, server_state
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._database import Database
+from shared_lib.tenancy._openapi import operations
 from shared_lib.tenancy._operation import UndeclaredAccess, operation_of
 from shared_lib.tenancy._route import OperationRoute
 
@@ -31,21 +32,26 @@ class PublicPaths:
 
     def __init__(self, documents: Iterable[str] = ()) -> None:
         self.documents = tuple(documents)
-        self._operations: list[tuple[frozenset[str], re.Pattern[str]]] = []
+        self._public: list[re.Pattern[str]] = []
+        self._guarded: list[tuple[frozenset[str], re.Pattern[str]]] = []
 
     def read(self, app: FastAPI) -> None:
-        """Take the public operations from the routes of `app`, once they all stand."""
-        self._operations = [
-            (frozenset(context.methods or ()), compile_path(context.path or "")[0])
-            for context in iter_route_contexts(app.routes)
-            if isinstance(context.original_route, APIRoute)
-            and operation_of(context).scope is Scope.PUBLIC
-        ]
+        """Take the operations from the routes of `app`, once they all stand."""
+        self._public, self._guarded = [], []
+        for context, operation in operations(app):
+            pattern = compile_path(context.path)[0]
+            if operation.scope is Scope.PUBLIC:
+                self._public.append(pattern)
+            else:
+                self._guarded.append((frozenset(context.methods), pattern))
 
     def __call__(self, scope: ASGIScope) -> bool:
         path, method = scope["path"], scope["method"]
-        return self.is_document(path) or any(
-            method in methods and pattern.match(path) for methods, pattern in self._operations
+        if self.is_document(path):
+            return True
+        # With a method that it does not have, a public path answers 405 like any other.
+        return any(pattern.match(path) for pattern in self._public) and not any(
+            method in methods and pattern.match(path) for methods, pattern in self._guarded
         )
 
     def is_document(self, path: str) -> bool:

@@ -73,9 +73,10 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
 
 def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
     responses = described["responses"]
+    errors = list(_errors(described, operation))
     if responses.get("422", {}).get("description") == _FASTAPIS_OWN:
         del responses["422"]
-    for status, response in problems(*_errors(described, operation)).items():
+    for status, response in problems(*errors).items():
         known = responses.get(str(status))
         if known is None:
             responses[str(status)] = response
@@ -84,7 +85,7 @@ def _describe_errors(described: dict[str, Any], operation: Operation) -> None:
 
 
 def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[ApiError]]:
-    if _takes_input(described):
+    if "422" in described["responses"]:  # there is something that FastAPI validates
         yield ValidationFailed
     if "requestBody" in described:
         yield from (BadRequest, BodyTooLarge)
@@ -101,7 +102,3 @@ def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[Ap
         yield from (TenantRequired, TenantBlocked)
         if operation.writes:
             yield ReadOnly
-
-
-def _takes_input(described: dict[str, Any]) -> bool:
-    return "requestBody" in described or bool(described.get("parameters"))

@@ -11,6 +11,7 @@ from typing_extensions import override
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
 from shared_lib.errors import InternalError, answer
+from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
 from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
@@ -46,11 +47,13 @@ async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Respo
     await request.body()
     if unit.operation.transactions == "none":
         return await handler(request)
+    if unit.operation.transactions == "own":
+        if unit.operation.scope is not Scope.PUBLIC:  # which has nobody to admit
+            async with unit.transaction():
+                pass
+        return await handler(request)
     tx = await unit.begin()
     try:
-        if unit.operation.transactions == "own":
-            await unit.commit(tx)
-            return await handler(request)
         request.scope["state"]["tx"] = tx
         response = await handler(request)
         await unit.record(tx, request)

@@ -56,7 +56,7 @@ class Unit(Generic[AnyTx]):
         scope = self.operation.scope
         kind = cast("type[AnyTx]", TRANSACTION_TYPES[scope])
         database = self.runtime.databases[scope]
-        batch = self._opening_batch()
+        batch = self.opening_batch()
         for _ in range(database.size + 1):
             lease = await database.lease()
             try:
@@ -116,7 +116,8 @@ class Unit(Generic[AnyTx]):
         staff = token.role in self.runtime.platform_roles
         return staff or token.act is not None or self.operation.audited
 
-    def _opening_batch(self) -> str:
+    def opening_batch(self) -> str:
+        """What opens each transaction of the request: settings and admission."""
         return opening_batch(
             settings_of(self.caller, self.operation.scope),
             reads_only=not self.operation.writes,
