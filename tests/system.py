@@ -60,6 +60,8 @@ class ServiceProcess(Runner):
         self.configuration = configuration
         self.service = service
         self.log = log
+        self.overrides: dict[str, str] = {}
+        """Variables that replace what `make up` would give it."""
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,6 +79,14 @@ class ServiceProcess(Runner):
 
     def wait_until_ready(self) -> None:
         eventually(f"{self.service.name} is ready\n{self.log.tail()}", self._is_ready)
+
+    def refuse_to_start(self) -> int:
+        """Start it, and wait until it has given up; its exit status."""
+        self.launch()
+        assert self.process is not None
+        status = self.process.wait(PATIENCE)
+        self.process = None
+        return status
 
     def stop(self) -> None:
         """End it in an orderly way."""
@@ -101,7 +111,7 @@ class ServiceProcess(Runner):
     ) -> None:
         assert self.process is None
         with self.log.path.open("ab") as output:
-            self.process = spawn(command, cwd=cwd, env=env, output=output)
+            self.process = spawn(command, cwd=cwd, env={**env, **self.overrides}, output=output)
 
     def _is_ready(self) -> bool:
         assert self.process is not None
@@ -134,7 +144,7 @@ class System:
             self.configuration, self.configuration.core, Log(directory / "core.log")
         )
         self.client = self._resources.enter_context(httpx.Client(timeout=PATIENCE))
-        self.secrets = _secrets_in(read_variables(secrets))
+        self.secrets = secrets_in(read_variables(secrets))
         """What must stand in no log; tests add the tokens that they get."""
 
     def __enter__(self) -> Self:
@@ -177,7 +187,8 @@ class System:
         return self.configuration.service_environment(service.service)
 
 
-def _secrets_in(variables: Mapping[str, str]) -> set[str]:
+def secrets_in(variables: Mapping[str, str]) -> set[str]:
+    """What is secret in a file of secrets: of the URLs, their passwords."""
     passwords = {
         httpx.URL(value).password for name, value in variables.items() if name.endswith("_URL")
     }

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.conftest import MakeSystem
-from tests.people import ACME, API, GLOBEX, PASSWORD, REASON, Caller, sign_in, token_request
+from tests.people import ACME, API, GLOBEX, PASSWORD, REASON, sign_in, token_request
 from tests.system import System
 
 pytestmark = pytest.mark.database

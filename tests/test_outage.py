@@ -93,3 +93,18 @@ def test_tokens_outlive_a_restart_of_both(frail: System, member: Caller) -> None
     frail.core.up()
     assert member.popups()
     assert member.identity("GET", "/me").status_code == 200
+
+
+@pytest.mark.parametrize("database", ["identity", "product"])
+def test_connections_that_the_server_cut_are_replaced(
+    frail: System, member: Caller, database: str
+) -> None:
+    assert member.popups()
+    cut = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    assert frail.sql(database, cut)
+    assert member.popups()
+    assert member.identity("GET", "/me").status_code == 200
+    assert sign_in(frail, "owner@acme.example.com").popups()

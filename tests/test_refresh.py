@@ -1,5 +1,7 @@
 """Refresh tokens: rotation, the grace of a second tab, theft, another organization."""
 
+from functools import partial
+
 import httpx
 import pytest
 
@@ -60,7 +62,7 @@ def test_theft_ends_the_session_everywhere(hasty: System) -> None:
     assert oauth_refusal(ended) == ("invalid_grant", "session_ended")
     for each in (victim, thief):
         assert refusal(each.identity("GET", "/me")) == (401, "token_revoked")
-        eventually("the core hears", lambda each=each: is_refused(each, "token_revoked"))
+        eventually("the core hears", partial(is_refused, each, "token_revoked"))
     assert other.popups()
     renewed(other)
 

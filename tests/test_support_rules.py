@@ -1,6 +1,7 @@
 """When a support session may begin, and what the organization's consent makes of it."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -68,7 +69,7 @@ def test_only_a_member_of_the_organization_can_be_chosen(system: System, agent: 
     ],
 )
 def test_a_wish_that_breaks_a_rule_is_refused(
-    agent: Caller, field: str, wish: dict[str, object]
+    agent: Caller, field: str, wish: dict[str, Any]
 ) -> None:
     refused = agent.start_support(**wish)
     assert refusal(refused) == (422, "validation_failed")

@@ -14,7 +14,7 @@ from app.core.middleware import RoleChecker, get_current_user
 from app.core.settings import CoreSettings
 from app.main import create_app
 from shared_lib.errors import ApiError
-from shared_lib.tenancy import UnsafeToStart
+from shared_lib.tenancy import Access, Guard, Scope, UnsafeToStart
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings
@@ -64,6 +64,16 @@ async def both_sessions(
         (platform_session_for_anyone, {}, "does not fit"),
         (platform_session_for_owners, {}, "does not fit"),
         (both_sessions, {}, "does not fit"),
+        (
+            handler,
+            {"dependencies": [Depends(Guard(Access(Scope.PLATFORM)))]},
+            "does not fit",
+        ),
+        (
+            handler,
+            {"dependencies": [Depends(Guard(Access(Scope.PUBLIC))), Depends(get_current_user)]},
+            "something else at once",
+        ),
         (
             handler,
             {

@@ -129,6 +129,11 @@ async def no_sql() -> str:
     return "admitted"
 
 
+@router.post("/of-anybody")
+async def of_anybody(user: TokenData = Depends(get_current_user)) -> str:
+    return "done"
+
+
 @router.get("/admins")
 async def admins(user: TokenData = Depends(get_current_admin)) -> str:
     return str(user.role)
@@ -267,3 +272,14 @@ async def test_the_platform_sees_organizations_and_no_business_data(
     assert (await core.get("/users-own/business-data", headers=staff)).status_code >= 400
     refused = await call(core, tenant, "GET", "/organizations")
     assert (refused.status_code, refused.json()["detail"]) == (403, "missing_permission")
+
+
+async def test_staff_use_routes_of_anybody_and_are_told_of(
+    core: httpx.AsyncClient, tenant: Tenant, admin: asyncpg.Connection
+) -> None:
+    agent = uuid4()
+    staff = {"Authorization": f"Bearer {tenant.issuer.platform(sub=agent)}"}
+    done = await core.post("/users-own/of-anybody", headers=staff)
+    assert done.json() == "done"
+    events = await admin.fetch("SELECT outcome FROM audit_events WHERE actor_id = $1", agent)
+    assert [event["outcome"] for event in events] == ["succeeded"]

@@ -102,9 +102,10 @@ def _scope(name: str, accesses: tuple[Access, ...], doors: list[Scope]) -> Scope
             raise UndeclaredAccess(f"{name} is {min(scopes)} and something else at once")
         return scopes.pop()
     platform = any(access.scope is Scope.PLATFORM and access.roles for access in accesses)
-    if (Scope.PLATFORM in doors and not platform) or (Scope.ORGANIZATION in doors and platform):
-        raise UndeclaredAccess(f"{name} opens a session that its permission does not fit")
-    return max(scopes.union(doors), key=_WIDTH.__getitem__)
+    scope = max(scopes.union(doors), key=_WIDTH.__getitem__)
+    if (scope is Scope.PLATFORM) != platform or (Scope.ORGANIZATION in doors and platform):
+        raise UndeclaredAccess(f"{name} sees rows that its permission does not fit")
+    return scope
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:

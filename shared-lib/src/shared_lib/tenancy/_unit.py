@@ -21,6 +21,7 @@ from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
 
 Admission = Callable[[Operation, Caller], str]
 _LONGEST_ID = 200
+_REACHES_A_LOG = frozenset({Scope.ORGANIZATION, Scope.PLATFORM})
 AnyTx = TypeVar("AnyTx", bound=Tx)
 
 
@@ -92,8 +93,13 @@ class Unit(Generic[AnyTx]):
             raise
 
     async def record(self, tx: Tx, request: Request) -> None:
-        """Tell of a change by somebody who is recorded, in the change's own transaction."""
-        if self.is_recorded() and self.operation.writes and not tx.recorded:
+        """Tell of a change by somebody who is recorded, in the change's own transaction.
+
+        That of a person's own rows cannot: it reaches no log. Such a change is told of apart.
+        """
+        if self.operation.scope not in _REACHES_A_LOG or not self.operation.writes:
+            return
+        if self.is_recorded() and not tx.recorded:
             event = self._event(request, Outcome.SUCCEEDED, None)
             await tx.record(event, tenant_id=self._tenant(request))
 
