@@ -160,11 +160,19 @@ class System:
         self.close()
         self.check_logs()
 
+    def restart(self, **overrides: str) -> None:
+        """Stop both services, and start them with these variables replaced."""
+        for service in (self.core, self.identity):
+            service.stop()
+            service.overrides = overrides
+        self.identity.up()
+        self.core.up()
+
     def repair(self) -> None:
-        """Start what a test has stopped and, having failed, not started again."""
-        for service in (self.identity, self.core):
-            if service.process is None:
-                service.up()
+        """Start again what a test has stopped or changed."""
+        services = (self.core, self.identity)
+        if any(service.process is None or service.overrides for service in services):
+            self.restart()
 
     def close(self) -> None:
         """End both services and remove their databases."""

@@ -25,11 +25,11 @@ from tests.system import ServiceProcess, System, eventually, quiet_port
 pytestmark = pytest.mark.database
 
 PHASEZERO = Path(sys.executable).with_name("phasezero")
-# A key signs 8 s after it is published and retires 11 s after it has stopped. The margin is what a
+# A key signs 10 s after it is published and retires 13 s after it has stopped. The margin is what a
 # busy machine may sleep: a keyring that is older than half of it refuses to sign.
 QUICK = {
     "IDENTITY_JWKS_MAX_AGE": "1",
-    "IDENTITY_KEY_MARGIN": "6",
+    "IDENTITY_KEY_MARGIN": "8",
     "IDENTITY_LONGEST_TOKEN": "5",
     "IDENTITY_ACCESS_TOKEN_LIFETIME": "5",
 }

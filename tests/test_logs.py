@@ -9,7 +9,7 @@ import pytest
 
 from tests.logs import Log
 from tests.people import ACME, API, Caller, sign_in, token_request
-from tests.system import System
+from tests.system import System, eventually
 
 pytestmark = pytest.mark.database
 
@@ -40,6 +40,9 @@ def test_secrets_of_requests_are_not_logged(system: System, owner: Caller, agent
     basic = (value, password)
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange", "client_id": value}
     assert system.client.post(f"{system.identity.url}/token", data=form, auth=basic).is_error
+    count = len(logged(system))
+    owner.popups()
+    eventually("what was asked before is logged, too", lambda: len(logged(system)) > count)
     system.check_logs()
 
 
@@ -56,7 +59,10 @@ def test_a_request_is_found_by_its_id_in_logs_and_trail(
     request_id = str(uuid4())
     response = support.core("GET", "/popups", headers={"X-Request-ID": request_id})
     assert response.headers["x-request-id"] == request_id
-    lines = [entry for entry in logged(system) if entry.get("request_id") == request_id]
+    lines = eventually(
+        "the request is logged, which it is after its answer",
+        lambda: [entry for entry in logged(system) if entry.get("request_id") == request_id],
+    )
     assert [(line["event"], line["status"], line["route"]) for line in lines] == [
         ("request", 200, f"{API}/popups")
     ]

@@ -83,7 +83,7 @@ def kinds(narrow: System) -> list[Kind]:
         reads(forged, "invalid_token"),
         reads(agent, "tenant_required"),
         writes(in_acme, "read_only"),
-        writes(in_globex, "read_only"),
+        writes(in_globex, "tenant_blocked"),
         writes(owner, "validation_failed", tenant_id=str(GLOBEX)),
         writes(owner, "popup_slug_taken", slug="of-acme"),
         Kind(lambda: owner.core("GET", missing), "popup_not_found"),

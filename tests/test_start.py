@@ -1,5 +1,7 @@
 """What refuses to start: services with insecure settings, demo data outside development."""
 
+import base64
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +11,8 @@ import pytest
 from infra.dev.configuration import Configuration
 from infra.postgres.secrets_file import passwords, variables_for, write_variables
 from tests.cluster import configured
-from tests.conftest import MakeSystem
 from tests.logs import Log
-from tests.people import refusal, sign_in, token_request
+from tests.people import STAFF, refusal, sign_in, token_request
 from tests.system import ServiceProcess, System, quiet_port, secrets_in
 
 HTTPS = {"ENVIRONMENT": "production", "ISSUER": "https://identity.example.com"}
@@ -78,7 +79,7 @@ def test_nothing_given_means_production(configuration: Configuration, name: str)
     refused = process(configuration, name)
     refused.overrides = {"ENVIRONMENT": ""}
     assert refused.refuse_to_start() != 0
-    assert "ENVIRONMENT" in "\n".join(refused.log.lines)
+    assert "ISSUER must be https" in "\n".join(refused.log.lines)
 
 
 @pytest.mark.parametrize("environment", ["production", "staging", "Development", "", None])
@@ -107,27 +108,58 @@ def test_demo_data_is_for_development_only(
 
 
 @pytest.mark.database
-def test_a_pair_in_production_serves_customers_and_no_staff(make_system: MakeSystem) -> None:
+def test_a_pair_in_production_serves_customers_and_no_staff(frail: System) -> None:
     """Until there are second factors, staff sign in nowhere but in development."""
-    system = make_system()
-    restart(system, HTTPS)
-    owner = sign_in(system, "owner@acme.example.com")
+    frail.restart(**HTTPS)
+    owner = sign_in(frail, "owner@acme.example.com")
     assert owner.claims["iss"] == HTTPS["ISSUER"]
     assert owner.popups()
-    for address, password in (
-        ("support@numbersence.com", "support123"),
-        ("platform@numbersence.com", "platform123"),
-    ):
-        refused = token_request(system, username=address, password=password)
+    for address, password in STAFF.items():
+        refused = token_request(frail, username=address, password=password)
         assert refusal(refused) == (400, "second_factor_required")
 
 
-def restart(system: System, overrides: dict[str, str]) -> None:
-    for service in (system.core, system.identity):
-        service.stop()
-        service.overrides = overrides
-    system.identity.up()
-    system.core.up()
+@pytest.mark.database
+def test_a_lost_encryption_key_is_not_replaced_by_a_new_signing_key(frail: System) -> None:
+    """A new one would sign everybody out, and hide that the old one is lost."""
+    member = sign_in(frail, "standard@acme.example.com")
+    everything = "SELECT to_jsonb(k)::text AS key FROM signing_keys AS k ORDER BY kid"
+    before = frail.sql("identity", everything)
+    other = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    frail.secrets.add(other)
+    frail.identity.stop()
+    frail.identity.overrides = {"IDENTITY_ENCRYPTION_KEY": other}
+    assert frail.identity.refuse_to_start() != 0
+    assert any("KeysUndecryptable" in line for line in frail.identity.log.lines)
+    assert frail.sql("identity", everything) == before
+
+    kept = frail.environment(frail.identity)["IDENTITY_ENCRYPTION_KEY"]
+    frail.identity.overrides = {"IDENTITY_ENCRYPTION_KEY": f"{other},{kept}"}
+    frail.identity.up()
+    assert member.identity("GET", "/me").status_code == 200
+
+
+@pytest.mark.database
+def test_without_required_sign_in_anonymous_callers_have_the_public_organization(
+    frail: System,
+) -> None:
+    frail.restart(CORE_REQUIRE_AUTH="false")
+    url = f"{frail.core.url}/api/v1"
+    public = frail.client.get(f"{url}/org").json()
+    assert public["id"] == "00000000-0000-0000-0000-000000000000"
+    created = frail.client.post(f"{url}/popups", json={"name": "Of nobody"})
+    assert created.status_code == 201
+    assert "Of nobody" in {
+        each["name"] for each in frail.client.get(f"{url}/popups").json()["results"]
+    }
+    for path in ("/admin/orgs", "/support/orgs", "/org/audit-log"):
+        assert frail.client.get(f"{url}{path}").status_code == 403, path
+    internal = frail.client.post(f"{frail.core.url}/internal/revocations", json={})
+    assert refusal(internal) == (401, "missing_token")
+    member = sign_in(frail, "standard@acme.example.com")
+    assert "Of nobody" not in member.popups()
+    theirs = member.core("GET", f"/popups/{created.json()['id']}")
+    assert refusal(theirs) == (404, "popup_not_found")
 
 
 def _is_secret(variable: str) -> bool:

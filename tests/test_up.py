@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ class Up:
         eventually("the banner is whole", lambda: "$TOKEN" in self.output)
         return self.output
 
+    def refuse_to_start(self) -> int:
+        """The exit status of a run that ends by itself."""
+        try:
+            return self.launch().wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.interrupt()
+            raise
+
     def interrupt(self) -> int:
         """Ctrl-C; the exit status."""
         assert self.process is not None
@@ -104,7 +113,7 @@ def curl(command: str, **variables: str) -> Any:
         command = command.replace(f"${name}", value)
     url = next(word for word in shlex.split(command) if word.startswith("localhost"))
     words = shlex.split(command)
-    given = list(zip(words, words[1:], strict=False))
+    given = list(pairwise(words))
     form = dict(word.split("=", 1) for option, word in given if option == "-d")
     headers = dict(word.split(": ", 1) for option, word in given if option == "-H")
     method = "POST" if form else "GET"
@@ -162,6 +171,6 @@ def test_make_up_from_start_to_ctrl_c_and_again(up: Up) -> None:
     second = Up(up.data / "second")
     second.data.mkdir()
     second.ports |= {"IDENTITY": up.ports["IDENTITY"]}
-    assert second.launch().wait(STOP_SECONDS) == 1
+    assert second.refuse_to_start() == 1
     assert f"Port {up.ports['IDENTITY']}, needed for identity, is taken" in second.output
     assert up.interrupt() == 0

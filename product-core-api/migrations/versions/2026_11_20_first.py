@@ -115,12 +115,25 @@ BEGIN
 END
 $$
 """
+# The grants let three roles set the end of a session; this keeps them from taking it back.
+KEEP_ENDED = """
+CREATE FUNCTION public.keep_ended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a support session that has ended stays ended' USING ERRCODE = '23514';
+END
+$$
+"""
+KEEP_ENDED_TRIGGER = """
+CREATE TRIGGER support_sessions_keep_ended BEFORE UPDATE ON support_sessions
+FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL) EXECUTE FUNCTION public.keep_ended()
+"""
 ADMIT_ARGUMENTS = "integer, integer, integer, uuid, uuid, bigint"
 ACCESS_MODE_ARGUMENTS = "text, timestamptz, boolean, text, timestamptz"
 
 
 def upgrade() -> None:
     op.execute(ACCESS_MODE)
+    op.execute(KEEP_ENDED)
     op.execute(
         f"GRANT EXECUTE ON FUNCTION public.access_mode({ACCESS_MODE_ARGUMENTS}) "
         "TO product_app, product_platform, product_definer"
@@ -296,6 +309,8 @@ def upgrade() -> None:
     op.execute('GRANT SELECT, INSERT, UPDATE (ended_at, ended_by) ON support_sessions TO product_platform')
     op.execute('GRANT SELECT, UPDATE (ended_at, ended_by) ON support_sessions TO product_worker')
     op.execute('GRANT SELECT ON support_sessions TO product_definer')
+    op.execute('CREATE TRIGGER support_sessions_history AFTER INSERT OR UPDATE OR DELETE ON support_sessions FOR EACH ROW EXECUTE FUNCTION record_row_history()')
+    op.execute(KEEP_ENDED_TRIGGER)
 
 
 def downgrade() -> None:
@@ -319,3 +334,4 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION public.record_row_history()")
     op.execute("SET LOCAL ROLE product_owner")
     op.execute(f"DROP FUNCTION public.access_mode({ACCESS_MODE_ARGUMENTS})")
+    op.execute("DROP FUNCTION public.keep_ended()")

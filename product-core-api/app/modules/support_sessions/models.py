@@ -16,7 +16,8 @@ _END = ("ended_at", "ended_by")
 class SupportSession(Base):
     """One impersonation. A token without this row opens nothing.
 
-    `agent_sid` is the agent's sign-in session: when that ends, this ends.
+    `agent_sid` is the agent's sign-in session: when that ends, this ends. A session that has
+    ended is never changed again, whoever asks: a trigger of the migrations refuses.
     """
 
     __tablename__ = "support_sessions"
@@ -51,6 +52,7 @@ class SupportSession(Base):
                 Grant("definer", select=True),
                 every_row=("platform", "worker"),
                 policies=(Policy("definer", Predicate.SUPPORT_SESSION, "SELECT"),),
+                history=True,
             )
         },
     )

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared_lib.errors import DatabaseUnavailable
+from shared_lib.errors import DatabaseUnavailable, api_error_from_database
 from shared_lib.postgres import TenantConnection, is_fit
 
 _ROLLBACK_TIMEOUT = 5.0
@@ -93,7 +93,7 @@ class Database:
                 "connection_class": TenantConnection,
                 # Statements would be prepared anew every 300 s otherwise.
                 "max_cached_statement_lifetime": 0,
-                "command_timeout": 30,
+                "command_timeout": 10,
                 "timeout": 5,
                 "server_settings": {"application_name": application_name},
             },
@@ -115,8 +115,10 @@ class Database:
             await self._turns.acquire()
         try:
             return Lease(self, await self.engine.raw_connection())
-        except BaseException:
+        except BaseException as error:
             self._turns.release()
+            if refusal := api_error_from_database(error):
+                raise refusal from error
             raise
 
     async def check(self) -> None:

@@ -1,6 +1,6 @@
 """The transaction that a handler works in, typed by the rows that it can see."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared_lib.audit import AuditEvent, EventInsert
 from shared_lib.caller import Caller
+from shared_lib.errors import DatabaseUnavailable
 from shared_lib.tables import Statement
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._database import Lease
@@ -47,23 +48,20 @@ class Tx:
 
     async def rows(self, statement: Statement[Row], **parameters: Any) -> list[Row]:
         """Every row of `statement`."""
-        records = await self._connection.fetch(
-            statement.sql, *self._arguments(statement, parameters)
-        )
+        arguments = self._arguments(statement, parameters)
+        records = await _reached(self._connection.fetch(statement.sql, *arguments))
         return [statement.row(record) for record in records]
 
     async def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
         """The first row of `statement`, or None."""
-        record = await self._connection.fetchrow(
-            statement.sql, *self._arguments(statement, parameters)
-        )
+        arguments = self._arguments(statement, parameters)
+        record = await _reached(self._connection.fetchrow(statement.sql, *arguments))
         return None if record is None else statement.row(record)
 
     async def execute(self, statement: Statement[Any], **parameters: Any) -> int:
         """Run `statement`; the number of rows that it touched."""
-        status = await self._connection.execute(
-            statement.sql, *self._arguments(statement, parameters)
-        )
+        arguments = self._arguments(statement, parameters)
+        status: str = await _reached(self._connection.execute(statement.sql, *arguments))
         return int(status.rpartition(" ")[2])
 
     async def record(self, event: AuditEvent, *, tenant_id: UUID) -> None:
@@ -71,7 +69,7 @@ class Tx:
         if self._events is None:
             raise LookupError("this service keeps no audit trail")
         arguments = self._events.arguments(event, self.caller, tenant_id)
-        await self._connection.execute(self._events.statement.sql, *arguments)
+        await _reached(self._connection.execute(self._events.statement.sql, *arguments))
         self.recorded = True
 
     def session(self) -> RequestSession:
@@ -96,7 +94,7 @@ class Tx:
             await self._session.flush()
         if not self._connection.is_in_transaction():
             raise CommitFailed
-        if await self._connection.execute("COMMIT") != "COMMIT":
+        if await _reached(self._connection.execute("COMMIT")) != "COMMIT":
             raise CommitFailed
         await self._end()
 
@@ -135,6 +133,14 @@ class Tx:
 
     def _arguments(self, statement: Statement[Any], parameters: dict[str, Any]) -> list[Any]:
         return statement.arguments({**parameters, **self._bound})
+
+
+async def _reached(call: Awaitable[Any]) -> Any:
+    """The result of `call`. A server that does not answer is DatabaseUnavailable, not a fault."""
+    try:
+        return await call
+    except (OSError, asyncpg.InternalClientError) as error:
+        raise DatabaseUnavailable from error
 
 
 class PublicTx(Tx):

@@ -71,7 +71,7 @@ class Unit(Generic[AnyTx]):
                 await _give_up(lease)
                 if is_lost(error):
                     continue
-                if refusal:
+                if refusal := refusal or api_error_from_database(error):
                     raise refusal from error
                 raise
         raise DatabaseUnavailable
@@ -180,7 +180,7 @@ def settings_of(caller: Caller, scope: Scope) -> Settings:
 
 
 def _refusal(error: BaseException) -> Exception | None:
-    """The API error of a refused admission; other errors of the database stay what they are."""
+    """The API error of a refused admission; other errors are faults of the connection or ours."""
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate.startswith("PT"):
         return api_error_from_database(error)
     return None
