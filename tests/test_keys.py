@@ -43,7 +43,7 @@ def quick(make_system: MakeSystem) -> System:
 def phasezero(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The real program, given what the identity service is given."""
     command = [str(PHASEZERO), "keys", *arguments, "--json"]
-    return subprocess.run(  # noqa: S603 - our own program
+    result = subprocess.run(  # noqa: S603 - our own program
         command,
         env=system.environment(system.identity),
         cwd=system.identity.log.path.parent,
@@ -52,6 +52,8 @@ def phasezero(system: System, *arguments: str) -> subprocess.CompletedProcess[st
         check=False,
         timeout=60,
     )
+    assert result.stdout, result.stderr
+    return result
 
 
 def states(system: System) -> list[str]:

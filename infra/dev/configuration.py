@@ -67,6 +67,9 @@ class Configuration:
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
         given = {**dotenv, **environ}
+        if given.get("ENVIRONMENT", "development") != "development":
+            # Its accounts have public passwords.
+            raise ConfigurationError("This runs a development system: ENVIRONMENT says otherwise.")
         return cls(
             environ=environ,
             dotenv=dotenv,

@@ -38,7 +38,7 @@ class Process:
         databases = Databases.of(settings)
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
         keyring = Keyring(
-            lambda: connection(databases.auth), SigningKeyStore(cipher, settings.schedule)
+            lambda: connection(databases.worker), SigningKeyStore(cipher, settings.schedule)
         )
         return cls(
             settings=settings,

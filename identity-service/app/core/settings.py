@@ -32,13 +32,13 @@ class IdentitySettings(ServiceSettings):
     """URL of the database `identity` for the role `identity_app`."""
 
     auth_database_url: SecretStr
-    """URL of the database `identity` for the role `identity_auth`: sign-in, `/me`, keys."""
+    """URL of the database `identity` for the role `identity_auth`: sign-in and `/me`."""
 
     platform_database_url: SecretStr
     """URL of the database `identity` for the role `identity_platform`."""
 
     worker_database_url: SecretStr
-    """URL of the database `identity` for the role `identity_worker`: facts for the core."""
+    """URL of the database `identity` for the role `identity_worker`: keys, facts for the core."""
 
     encryption_key: SecretStr
     """Fernet keys separated by commas: the first encrypts signing keys, each of them decrypts."""

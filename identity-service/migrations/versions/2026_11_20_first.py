@@ -29,7 +29,29 @@ $$
 """
 
 
+# The grants let role auth end sessions and spend tokens; these keep it from taking that back.
+KEEP_ENDED = """
+CREATE FUNCTION public.keep_ended() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% that has ended stays ended', TG_TABLE_NAME USING ERRCODE = '23514';
+END
+$$
+"""
+KEEP_ENDED_TRIGGERS = (
+    """
+    CREATE TRIGGER sign_in_sessions_keep_ended BEFORE UPDATE ON sign_in_sessions FOR EACH ROW
+    WHEN (OLD.ended_at IS NOT NULL) EXECUTE FUNCTION public.keep_ended()
+    """,
+    """
+    CREATE TRIGGER refresh_tokens_keep_ended BEFORE UPDATE ON refresh_tokens FOR EACH ROW
+    WHEN (OLD.spent_at IS NOT NULL AND NEW.spent_at IS DISTINCT FROM OLD.spent_at)
+    EXECUTE FUNCTION public.keep_ended()
+    """,
+)
+
+
 def upgrade() -> None:
+    op.execute(KEEP_ENDED)
     op.create_table('pending_revocations',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
@@ -147,7 +169,7 @@ def upgrade() -> None:
     op.execute('GRANT SELECT, UPDATE (attempts), DELETE ON pending_revocations TO identity_worker')
     op.execute('GRANT SELECT ON service_accounts TO identity_auth')
     op.execute('GRANT SELECT, INSERT, UPDATE (secret_hash, updated_at) ON service_accounts TO identity_worker')
-    op.execute('GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at) ON signing_keys TO identity_auth')
+    op.execute('GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at) ON signing_keys TO identity_worker')
     op.execute('GRANT SELECT ON tenants TO identity_auth')
     op.execute('GRANT SELECT, UPDATE (last_tenant_id, updated_at) ON people TO identity_auth')
     op.execute('GRANT SELECT ON people TO identity_definer')
@@ -170,6 +192,8 @@ def upgrade() -> None:
         "TO identity_app, identity_auth, identity_platform"
     )
     op.execute("SET LOCAL ROLE identity_owner")
+    for trigger in KEEP_ENDED_TRIGGERS:
+        op.execute(trigger)
 
 
 def downgrade() -> None:
@@ -190,3 +214,4 @@ def downgrade() -> None:
     op.drop_table('signing_keys')
     op.drop_table('service_accounts')
     op.drop_table('pending_revocations')
+    op.execute("DROP FUNCTION public.keep_ended()")

@@ -29,7 +29,7 @@ FAST = {"jwks_max_age": 1, "key_margin": 4}
 async def phasezero(settings: IdentitySettings, *arguments: str) -> tuple[int, dict[str, Any]]:
     """The program, as an operator runs it: another process that knows the settings only."""
     environment = {
-        "IDENTITY_AUTH_DATABASE_URL": settings.auth_database_url.get_secret_value(),
+        "IDENTITY_WORKER_DATABASE_URL": settings.worker_database_url.get_secret_value(),
         "IDENTITY_ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
         "IDENTITY_JWKS_MAX_AGE": str(settings.jwks_max_age),
         "IDENTITY_KEY_MARGIN": str(settings.key_margin),

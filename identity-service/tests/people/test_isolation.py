@@ -47,9 +47,13 @@ async def test_a_role_sees_the_rows_of_its_setting_only(
 @pytest.mark.parametrize(
     ("role", "table"),
     [
-        (role, table)
-        for role in ("identity_app", "identity_platform", "identity_worker")
-        for table in ("people", "credentials", "sign_in_sessions", "refresh_tokens", "signing_keys")
+        ("identity_auth", "signing_keys"),
+        ("identity_app", "signing_keys"),
+        *(
+            (role, table)
+            for role in ("identity_app", "identity_platform", "identity_worker")
+            for table in ("people", "credentials", "sign_in_sessions", "refresh_tokens")
+        ),
     ],
 )
 async def test_sign_in_tables_are_for_sign_in_only(
@@ -70,6 +74,7 @@ async def test_sign_in_tables_are_for_sign_in_only(
         "UPDATE sign_in_sessions SET expires_at = 'infinity'",
         "UPDATE refresh_tokens SET expires_at = 'infinity'",
         "UPDATE service_accounts SET secret_hash = ''",
+        "INSERT INTO signing_keys (kid) VALUES ('planted')",
         "SELECT * FROM pending_revocations",
         "DELETE FROM pending_revocations",
         "DELETE FROM sign_in_sessions",
@@ -88,3 +93,28 @@ async def test_admission_is_not_for_everybody(cluster: Cluster, database_name: s
     async with connected(cluster, database_name, "identity_worker") as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(f"CALL public.admit('{uuid7()}', '{uuid7()}')")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE sign_in_sessions SET ended_at = NULL, ended_reason = NULL WHERE id = $1",
+        "UPDATE refresh_tokens SET spent_at = NULL, answer = NULL WHERE session_id = $1",
+    ],
+)
+async def test_what_has_ended_stays_ended(
+    cluster: Cluster, database_name: str, identity: Identity, statement: str
+) -> None:
+    person, _ = await identity.make_member()
+    first = await identity.sign_in(person)
+    second = (
+        await identity.token(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    ).json()
+    headers = {"Authorization": f"Bearer {second['access_token']}"}
+    assert (await identity.client.post("/logout", headers=headers)).status_code == 204
+    session = await identity.admin.fetchval(
+        "SELECT id FROM sign_in_sessions WHERE person_id = $1", person.id
+    )
+    async with connected(cluster, database_name, "identity_auth") as connection:
+        with pytest.raises(asyncpg.CheckViolationError, match="stays ended"):
+            await connection.execute(statement, session)

@@ -30,11 +30,14 @@ def hash_of(refresh_token: str) -> bytes:
 
 async def spent_long_ago(identity: Identity, refresh_token: str) -> None:
     """Move the moment in which a token was spent out of the grace period."""
-    await identity.admin.execute(
-        "UPDATE refresh_tokens SET spent_at = spent_at - interval '11 seconds'"
-        " WHERE token_hash = $1",
-        hash_of(refresh_token),
-    )
+    async with identity.admin.transaction():
+        # Past the trigger that keeps a spent token as it is.
+        await identity.admin.execute("SET LOCAL session_replication_role = replica")
+        await identity.admin.execute(
+            "UPDATE refresh_tokens SET spent_at = spent_at - interval '11 seconds'"
+            " WHERE token_hash = $1",
+            hash_of(refresh_token),
+        )
 
 
 async def test_each_use_gives_another_token_of_the_same_session(identity: Identity) -> None:

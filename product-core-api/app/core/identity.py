@@ -1,18 +1,20 @@
 """The core as a client of the identity service: token exchange for support sessions (RFC 8693)."""
 
+import asyncio
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote_plus
 from uuid import UUID
 
 import httpx
 import structlog
 from fastapi import Depends, Request
+from msgspec import MsgspecError, json
 
-from shared_lib.errors import ApiError, TokenRevoked
-from shared_lib.tokens import CORE_AUDIENCE, TokenData, TokenVerifier
+from shared_lib.errors import ApiError, InvalidToken, KeysUnavailable, TokenRevoked
+from shared_lib.tokens import CORE_AUDIENCE, Support, TokenData, TokenVerifier
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _PERSON_ID = "urn:phase-zero:token-type:person-id"
@@ -45,6 +47,24 @@ class ExchangedToken:
     access_token: str
     expires_in: int
     claims: TokenData
+
+
+@dataclass(frozen=True)
+class _Granted:
+    access_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True)
+class _Refused:
+    error: str = ""
+    detail: str = ""
+
+
+_REFUSALS: dict[str, type[ApiError]] = {
+    "invalid_actor_token": TokenRevoked,
+    "invalid_subject_token": MemberNotFound,
+}
 
 
 class Identity:
@@ -94,31 +114,29 @@ class Identity:
                 "lifetime": str(int(lifetime.total_seconds())),
             }
         )
-        claims = await self._verifier.verify(answer["access_token"])
-        if claims.tenant_id != tenant_id or claims.support is None:
+        try:
+            claims = await self._verifier.verify(answer.access_token)
+        except (InvalidToken, KeysUnavailable) as error:
+            # Not the agent's token: nobody should sign out for it.
+            raise IdentityUnavailable from error
+        granted = (claims.sub, claims.tenant_id, claims.support)
+        if granted != (member_id, tenant_id, Support(support_id, support_mode)):
             raise IdentityUnavailable
-        if claims.support.id != support_id or claims.support.mode != support_mode:
-            raise IdentityUnavailable
-        return ExchangedToken(answer["access_token"], answer["expires_in"], claims)
+        return ExchangedToken(answer.access_token, answer.expires_in, claims)
 
-    async def _post(self, form: dict[str, str]) -> dict[str, Any]:
+    async def _post(self, form: dict[str, str]) -> _Granted:
         headers = {"authorization": self._authorization}
         try:
-            response = await self._http.post(
-                self._token_url, data=form, headers=headers, timeout=_TIMEOUT
-            )
-            answer: dict[str, Any] = response.json()
-        except (httpx.HTTPError, ValueError) as error:
+            # httpx's own limit is one for each read.
+            async with asyncio.timeout(_TIMEOUT):
+                response = await self._http.post(self._token_url, data=form, headers=headers)
+            if response.status_code == httpx.codes.OK:
+                return json.decode(response.content, type=_Granted)
+            refused = json.decode(response.content, type=_Refused)
+        except (httpx.HTTPError, TimeoutError, MsgspecError) as error:
             raise IdentityUnavailable from error
-        if response.status_code == httpx.codes.OK:
-            return answer
-        detail = answer.get("detail")
-        _log.warning("token_exchange_refused", error=answer.get("error"), detail=detail)
-        if detail == "invalid_actor_token":
-            raise TokenRevoked
-        if detail == "invalid_subject_token":
-            raise MemberNotFound
-        raise IdentityUnavailable
+        _log.warning("token_exchange_refused", error=refused.error, detail=refused.detail)
+        raise _REFUSALS.get(refused.detail, IdentityUnavailable)
 
 
 async def _identity(request: Request) -> Identity:

@@ -2,10 +2,10 @@
 
 import asyncpg
 import pytest
-from tests.conftest import Tenant
 
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
+from tests.conftest import Tenant
 
 pytestmark = pytest.mark.database
 

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from app.core.settings import CoreSettings
 from pydantic import SecretStr
+
+from app.core.settings import CoreSettings
 from tests.conftest import Tenant
 from tests.transactions.conftest import serve
 

@@ -50,7 +50,7 @@ class Operator:
 @pytest.fixture
 def operator(tmp_path: Path, keys_url: str, encryption_key: str) -> Operator:
     settings = {
-        "IDENTITY_AUTH_DATABASE_URL": keys_url.replace("postgresql:", "postgresql+asyncpg:", 1),
+        "IDENTITY_WORKER_DATABASE_URL": keys_url.replace("postgresql:", "postgresql+asyncpg:", 1),
         "IDENTITY_ENCRYPTION_KEY": encryption_key,
     }
     return Operator(tmp_path, settings)
@@ -136,7 +136,7 @@ async def test_missing_settings_are_named(operator: Operator) -> None:
     operator.settings = {}
     finished = await operator.run("keys", "rotate")
     assert finished.status == 2
-    assert "IDENTITY_AUTH_DATABASE_URL" in finished.err
+    assert "IDENTITY_WORKER_DATABASE_URL" in finished.err
     assert "IDENTITY_ENCRYPTION_KEY" in finished.err
 
 
@@ -155,8 +155,8 @@ async def test_a_wrong_encryption_key_changes_nothing(
 
 async def test_a_database_that_is_away_is_an_error_and_no_secret(operator: Operator) -> None:
     secret = operator.settings["IDENTITY_ENCRYPTION_KEY"]
-    operator.settings["IDENTITY_AUTH_DATABASE_URL"] = (
-        "postgresql+asyncpg://identity_auth:hidden-password@127.0.0.1:1/identity"
+    operator.settings["IDENTITY_WORKER_DATABASE_URL"] = (
+        "postgresql+asyncpg://identity_worker:hidden-password@127.0.0.1:1/identity"
     )
     finished = await operator.run("keys", "list")
     assert finished.status == 1

@@ -128,17 +128,17 @@ async def test_the_declared_grants_are_enough(
 ) -> None:
     schema = await connection.fetchval("SELECT current_schema()")
     await connection.execute(
-        f"GRANT USAGE ON SCHEMA {schema} TO identity_auth;"
+        f"GRANT USAGE ON SCHEMA {schema} TO identity_worker;"
         "GRANT SELECT, INSERT,"
         " UPDATE (state, private_key, activated_at, deactivated_at, retired_at)"
-        " ON signing_keys TO identity_auth;"
-        "SET ROLE identity_auth"
+        " ON signing_keys TO identity_worker;"
+        "SET ROLE identity_worker"
     )
     await store.ensure(connection)
     for seconds in (661, 3661):
         await connection.execute("RESET ROLE")
         await connection.execute(AGE, timedelta(seconds=seconds))
-        await connection.execute("SET ROLE identity_auth")
+        await connection.execute("SET ROLE identity_worker")
         await store.rotate(connection)
     assert states(await store.load(connection)) == ["current", "next", "previous", "retired"]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -24,7 +24,8 @@ async def documented(clients: Clients) -> AsyncIterator[httpx.AsyncClient]:
     async def list_things() -> list[int]:
         return []
 
-    assert install_docs(app, openapi_url=DOCUMENT) == (DOCUMENT, "/docs", "/redoc")
+    paths = install_docs(app, openapi_url=DOCUMENT)
+    assert paths == (DOCUMENT, "/docs", "/redoc", "/docs/assets/")
     async with clients(app) as client:
         yield client
 

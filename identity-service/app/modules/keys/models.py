@@ -8,11 +8,12 @@ signing_keys = signing_keys_table(
     metadata,
     info=global_table(
         Grant(
-            "auth",
+            "worker",
             select=True,
             insert=True,
             update=("state", "private_key", "activated_at", "deactivated_at", "retired_at"),
         ),
+        # Not auth, which serves whoever asks: one injected INSERT would plant a key of its own.
         reason="sign the tokens of every organization",
     ),
 )

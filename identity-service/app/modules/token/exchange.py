@@ -13,7 +13,7 @@ from app.modules.memberships import service as memberships
 from app.modules.people import service as people
 from app.modules.sessions import service as sessions
 from app.modules.sessions.schemas import SessionRow
-from app.modules.token.domain import sign_in_of
+from app.modules.token.domain import membership_in, sign_in_of
 from app.modules.token.schemas import ACCESS_TOKEN_TYPE, PERSON_ID_TYPE, ExchangedTokenRead
 from shared_lib.errors import InvalidToken, OAuthError
 from shared_lib.tenancy import Tx, Unit
@@ -138,12 +138,19 @@ async def _agent(tx: Tx, token: TokenData) -> _Agent:
 async def _member_role(tx: Tx, wish: _Wish) -> str:
     """The role of the member who is borrowed."""
     standing = await people.lock_standing(tx, wish.subject_id)
-    membership = await memberships.find_membership(tx, wish.subject_id, wish.tenant_id)
-    if standing is None or membership is None:
-        raise invalid_request(
-            "invalid_subject_token", "the subject is not an active member of the organization"
-        )
-    return membership.role
+    if standing is None:
+        raise _invalid_subject()
+    listed = await memberships.list_memberships(tx, wish.subject_id)
+    try:
+        return membership_in(standing, listed, wish.tenant_id, code="invalid_subject_token").role
+    except OAuthError as error:
+        raise _invalid_subject() from error
+
+
+def _invalid_subject() -> OAuthError:
+    return invalid_request(
+        "invalid_subject_token", "the subject is not an active member of the organization"
+    )
 
 
 def _invalid_actor() -> OAuthError:

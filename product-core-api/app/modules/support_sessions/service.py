@@ -53,8 +53,9 @@ async def impersonate(
     """Start a support session and return its token.
 
     `agent_token` is the caller's own. The support token is asked for between two transactions:
-    without the row it opens nothing, and a row without its token cannot exist. Raises OrganizationNotFound, SupportAccessOff,
-    SupportModeNotAllowed, and what the exchange raises (app.core.identity).
+    without the row it opens nothing, and a row without its token cannot exist. Raises
+    OrganizationNotFound, SupportAccessOff, SupportModeNotAllowed, and what the exchange raises
+    (app.core.identity).
     """
     agent = _token(unit)
     async with unit.transaction() as tx:

@@ -30,8 +30,8 @@ class KeySettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="IDENTITY_", extra="ignore", frozen=True)
 
-    auth_database_url: SecretStr
-    """URL of the database `identity` for the role `identity_auth`."""
+    worker_database_url: SecretStr
+    """URL of the database `identity` for the role `identity_worker`."""
     encryption_key: SecretStr
     """Fernet keys separated by commas: the first encrypts, each of them decrypts."""
     jwks_max_age: int = Field(default=300, ge=1)
@@ -53,7 +53,7 @@ class KeySettings(BaseSettings):
     @property
     def dsn(self) -> str:
         """The URL as asyncpg reads it, without the name of SQLAlchemy's driver."""
-        return self.auth_database_url.get_secret_value().replace(
+        return self.worker_database_url.get_secret_value().replace(
             "postgresql+asyncpg://", "postgresql://", 1
         )
 

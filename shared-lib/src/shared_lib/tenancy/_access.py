@@ -38,9 +38,9 @@ class Access:
     the HTTP method (GET and HEAD read in active and read_only organizations, others write in
     active ones). `support`: whether a token with `act` may pass. `audited`: each call is recorded
     even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
-    query that names the organization in whose log the platform's calls are told of. `transactions`: `request` is one for the whole
-    call; `own` lets the handler open several, for operations that must call another service with
-    none open; `none` never touches the database.
+    query that names the organization in whose log the platform's calls are told of.
+    `transactions`: `request` is one for the whole call; `own` lets the handler open several, for
+    operations that must call another service with none open; `none` never touches the database.
     """
 
     scope: Scope

@@ -50,7 +50,7 @@ class Lease:
         if adapter is not None:
             adapter.autocommit = False
         try:
-            if not is_fit(self.connection):
+            if not is_fit(self.connection) and self._fairy.is_valid:
                 self._fairy.invalidate()
             self._fairy.close()
         finally:
@@ -64,7 +64,9 @@ class Lease:
         adapter: Any = self._fairy.dbapi_connection
         adapter.autocommit = True
         engine = self._database.engine
-        return AsyncConnection(engine, Connection(engine.sync_engine, connection=self._fairy))
+        # Invalidated, it must not take a connection that nobody has admitted.
+        connection = Connection(engine.sync_engine, connection=self._fairy, _allow_revalidate=False)
+        return AsyncConnection(engine, connection)
 
 
 class Database:
@@ -87,6 +89,7 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
+            pool_timeout=pool_timeout,
             pool_use_lifo=True,
             hide_parameters=True,
             connect_args={

@@ -55,8 +55,11 @@ class PublicPaths:
         )
 
     def is_document(self, path: str) -> bool:
-        """Whether `path` is one of the documents or lies below one."""
-        return any(path == known or path.startswith(known + "/") for known in self.documents)
+        """Whether `path` is one of the documents, or lies below one whose name ends in a slash."""
+        return any(
+            path.startswith(known) if known.endswith("/") else path == known
+            for known in self.documents
+        )
 
 
 def check_operations(app: FastAPI, public_paths: PublicPaths) -> None:
@@ -77,7 +80,7 @@ def check_operations(app: FastAPI, public_paths: PublicPaths) -> None:
 def _route_faults(context: RouteContext, public_paths: PublicPaths) -> Iterator[str]:
     route = context.original_route
     if not isinstance(route, APIRoute):
-        if not public_paths.is_document(context.path or ""):
+        if not {context.path, f"{context.path}/"}.intersection(public_paths.documents):
             yield f"{context.path} is a route that cannot declare access"
         return
     where = f"{'/'.join(sorted(context.methods or ()))} {context.path}"

@@ -17,7 +17,7 @@ from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-_CLIENT_ERRORS = range(400, 500)
+_ERRORS, _FAULTS = 400, 500
 
 
 class OperationRoute(APIRoute):
@@ -56,7 +56,7 @@ async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Respo
     try:
         request.scope["state"]["tx"] = tx
         response = await handler(request)
-        await unit.record(tx, request)
+        await unit.record(tx, request, *_outcome(response.status_code))
         await unit.commit(tx)
     except BaseException:
         await tx.abort()
@@ -69,12 +69,18 @@ async def _perform_recorded(unit: Unit[Tx], request: Request, handler: _Handler)
         response = await _perform(unit, request, handler)
     except Exception as error:
         status, code = _answer(error, request)
-        refused = status in _CLIENT_ERRORS
-        await unit.record_apart(request, Outcome.REFUSED if refused else Outcome.FAILED, code)
+        await unit.record_apart(request, _outcome(status)[0], code)
         raise
     if not unit.recorded:
-        await unit.record_apart(request, Outcome.SUCCEEDED, None)
+        await unit.record_apart(request, *_outcome(response.status_code))
     return response
+
+
+def _outcome(status: int) -> tuple[Outcome, str | None]:
+    """What an answer of this status tells, and its code where the answer names none."""
+    if status < _ERRORS:
+        return Outcome.SUCCEEDED, None
+    return Outcome.REFUSED if status < _FAULTS else Outcome.FAILED, f"http_{status}"
 
 
 def _answer(error: Exception, request: Request) -> tuple[int, str]:

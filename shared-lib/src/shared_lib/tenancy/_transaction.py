@@ -1,7 +1,7 @@
 """The transaction that a handler works in, typed by the rows that it can see."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,7 @@ from shared_lib.errors import DatabaseUnavailable
 from shared_lib.tables import Statement
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._database import Lease
-from shared_lib.tenancy._session import RequestSession
+from shared_lib.tenancy._session import CommitNotAllowed, RequestSession
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -24,10 +24,7 @@ class CommitFailed(Exception):
 
 
 class Tx:
-    """An admitted transaction. It is committed after the handler and before the response.
-
-    Nobody commits it by hand: there is no such method.
-    """
+    """An admitted transaction. It is committed after the handler and before the response."""
 
     scope: ClassVar[Scope]
 
@@ -85,8 +82,12 @@ class Tx:
         """
         return await self.session().run_sync(work)
 
-    async def commit(self) -> None:
-        """End the transaction (for the unit of work alone). Raises what COMMIT raises.
+    async def commit(self) -> NoReturn:
+        """Nobody commits by hand. Raises CommitNotAllowed."""
+        raise CommitNotAllowed
+
+    async def conclude(self) -> None:
+        """COMMIT, for the unit of work alone. Raises CommitFailed, or what COMMIT raises.
 
         PostgreSQL answers ROLLBACK to the COMMIT of an aborted transaction, without an error.
         """

@@ -78,7 +78,7 @@ class Unit(Generic[AnyTx]):
 
     async def commit(self, tx: Tx) -> None:
         """COMMIT. Until it returns, nothing has been acknowledged."""
-        await tx.commit()
+        await tx.conclude()
         self.recorded = self.recorded or tx.recorded
 
     @asynccontextmanager
@@ -92,7 +92,7 @@ class Unit(Generic[AnyTx]):
             await tx.abort()
             raise
 
-    async def record(self, tx: Tx, request: Request) -> None:
+    async def record(self, tx: Tx, request: Request, outcome: Outcome, code: str | None) -> None:
         """Tell of a change by somebody who is recorded, in the change's own transaction.
 
         That of a person's own rows cannot: it reaches no log. Such a change is told of apart.
@@ -100,7 +100,7 @@ class Unit(Generic[AnyTx]):
         if self.operation.scope not in _REACHES_A_LOG or not self.operation.writes:
             return
         if self.is_recorded() and not tx.recorded:
-            event = self._event(request, Outcome.SUCCEEDED, None)
+            event = self._event(request, outcome, code)
             await tx.record(event, tenant_id=self._tenant(request))
 
     async def record_apart(self, request: Request, outcome: Outcome, code: str | None) -> None:

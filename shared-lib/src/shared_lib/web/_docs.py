@@ -75,8 +75,9 @@ class _Assets(StaticFiles):
 def install_docs(app: FastAPI, *, openapi_url: str) -> tuple[str, ...]:
     """Serve the OpenAPI document at `openapi_url` and the two pages that show it.
 
-    They need no token. Returns the paths, which are what is public; what lies below one of them
-    is too. The app itself must be made without `openapi_url`, `docs_url` and `redoc_url`.
+    They need no token. Returns the paths, which are what is public; what lies below one that ends
+    in a slash is too. The app itself must be made without `openapi_url`, `docs_url` and
+    `redoc_url`.
     """
     names = {
         "title": escape(app.title),
@@ -98,7 +99,7 @@ def install_docs(app: FastAPI, *, openapi_url: str) -> tuple[str, ...]:
     ):
         show_page = _show(page.format(**names), policy)
         app.add_route(path, show_page, methods=["GET"], include_in_schema=False)
-    return (openapi_url, DOCS_URL, REDOC_URL)
+    return (openapi_url, DOCS_URL, REDOC_URL, f"{_ASSETS_URL}/")
 
 
 def _show(page: str, policy: str) -> Callable[[Request], Awaitable[Response]]:
