@@ -25,10 +25,10 @@ from tests.system import ServiceProcess, System, eventually, quiet_port
 pytestmark = pytest.mark.database
 
 PHASEZERO = Path(sys.executable).with_name("phasezero")
-# A key signs 10 s after it is published and retires 13 s after it has stopped. The margin is what a
+# A key signs 14 s after it is published and retires 13 s after it has stopped. The margin is what a
 # busy machine may sleep: a keyring that is older than half of it refuses to sign.
 QUICK = {
-    "IDENTITY_JWKS_MAX_AGE": "1",
+    "IDENTITY_JWKS_MAX_AGE": "3",
     "IDENTITY_KEY_MARGIN": "8",
     "IDENTITY_LONGEST_TOKEN": "5",
     "IDENTITY_ACCESS_TOKEN_LIFETIME": "5",
@@ -73,34 +73,49 @@ class Customers:
         self.system = system
         self.kids: set[str] = set()
         self.requests = 0
+        self._workers: list[Future[None]] = []
         self._ended = threading.Event()
 
     @contextmanager
     def at_work(self, number: int = 3) -> Iterator[None]:
         with ThreadPoolExecutor(number) as pool:
-            workers: list[Future[None]] = [pool.submit(self._work) for _ in range(number)]
+            self._workers = [pool.submit(self._work) for _ in range(number)]
             try:
                 yield
             finally:
                 self._ended.set()
-            for worker in workers:
+        self.check()
+
+    def check(self) -> None:
+        """Raise what went wrong for one of them."""
+        for worker in self._workers:
+            if worker.done():
                 worker.result()
 
     def _work(self) -> None:
         while not self._ended.is_set():
-            person = sign_in(self.system, "owner@acme.example.com")
-            self.kids.add(key_id(person))
-            # As long as the token lives: reads with a key that has stopped signing, too.
+            early = sign_in(self.system, "owner@acme.example.com")
+            late = self._renewed(early)
+            self.kids.add(key_id(early))
             until = time.monotonic() + 3
             while time.monotonic() < until and not self._ended.is_set():
-                for response in (person.core("GET", "/popups"), person.identity("GET", "/me")):
-                    assert response.status_code == 200, response.text
-                    self.requests += 1
+                self._read(early)
                 time.sleep(0.02)
-            answer = token_request(
-                self.system, grant_type="refresh_token", refresh_token=str(person.refresh_token)
-            )
-            assert answer.status_code == 200, answer.text
+            # Shown for the first time, when the key that signed it may have stopped signing:
+            # services remember for a while which tokens they have verified.
+            self._read(late)
+            self._renewed(late)
+
+    def _read(self, caller: Caller) -> None:
+        for response in (caller.core("GET", "/popups"), caller.identity("GET", "/me")):
+            assert response.status_code == 200, response.text
+            self.requests += 1
+
+    def _renewed(self, caller: Caller) -> Caller:
+        token = str(caller.refresh_token)
+        answer = token_request(self.system, grant_type="refresh_token", refresh_token=token)
+        assert answer.status_code == 200, answer.text
+        return Caller(self.system, answer.json()["access_token"], answer.json()["refresh_token"])
 
 
 def test_keys_turn_twice_under_running_requests(quick: System) -> None:
@@ -108,6 +123,7 @@ def test_keys_turn_twice_under_running_requests(quick: System) -> None:
     turned: list[dict[str, Any]] = []
 
     def step() -> bool:
+        customers.check()
         result = phasezero(quick, "rotate")
         if result.returncode == 0:
             turned.append(json.loads(result.stdout))
@@ -116,13 +132,13 @@ def test_keys_turn_twice_under_running_requests(quick: System) -> None:
         time.sleep(0.5)
         promoted = [each["promoted"] for each in turned if each["promoted"]]
         retired = [kid for each in turned for kid in each["retired"]]
-        return len(promoted) == 2 and len(retired) == 1 and set(promoted) <= customers.kids
+        return len(promoted) >= 2 and len(retired) >= 1 and set(promoted) <= customers.kids
 
     with customers.at_work():
         eventually("two keys have signed and the first is retired", step, patience=120)
-    assert len(customers.kids) == 3
+    assert len(customers.kids) >= 3
     assert customers.requests > 100
-    assert states(quick) == ["current", "next", "previous", "retired"]
+    assert set(states(quick)) == {"current", "next", "previous", "retired"}
 
 
 def test_an_unsafe_step_is_refused_with_its_reason(system: System) -> None:

@@ -75,7 +75,9 @@ async def _start(process: Process, closing: AsyncExitStack) -> None:
     closing.push_async_callback(process.keyring.aclose)
     async with connection(process.databases.worker) as own:
         await clients.ensure_core_account(own, process.settings)
-    http = await closing.enter_async_context(httpx.AsyncClient(base_url=process.settings.core_url))
+    http = await closing.enter_async_context(
+        httpx.AsyncClient(base_url=process.settings.core_url, trust_env=False)
+    )
     sender = RevocationSender(process.databases.worker, http, lambda: _internal_token(process))
     sender.start()
     closing.push_async_callback(sender.aclose)
@@ -108,6 +110,6 @@ def _include_routers(app: FastAPI, process: Process) -> None:
 def __getattr__(name: str) -> FastAPI:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
-        application = globals()["app"] = create_app(IdentitySettings())  # type: ignore[call-arg]  # from the environment
+        application = globals()["app"] = create_app(IdentitySettings.from_environment())
         return application
     raise AttributeError(name)

@@ -2,6 +2,8 @@
 
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from shared_lib import postgres
+
 SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 SERVICE_SCHEME = "postgresql+asyncpg"
 PARAMETERS = frozenset({"ssl", "sslmode", "host", "port"})  # which both of them understand
@@ -13,10 +15,10 @@ class UrlError(ValueError):
 
 def driver_url(url: str, database: str | None = None) -> str:
     """The URL for ``asyncpg.connect``; `database` replaces the one that it names."""
-    parts = urlsplit(_accepted(url))
-    query = {"sslmode" if k == "ssl" else k: v for k, v in parse_qsl(parts.query)}
-    path = parts.path if database is None else f"/{quote(database)}"
-    return urlunsplit(("postgresql", parts.netloc, path, urlencode(query), ""))
+    accepted = _accepted(url)
+    if database is not None:
+        accepted = urlunsplit(urlsplit(accepted)._replace(path=f"/{quote(database)}"))
+    return postgres.driver_url(accepted)
 
 
 def service_url(url: str, database: str, user: str | None = None, password: str = "") -> str:

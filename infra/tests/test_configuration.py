@@ -72,7 +72,7 @@ def test_the_runners_own_names_reach_no_process(tmp_path: Path) -> None:
 def test_dotenv_is_shared_by_prefix_and_the_environment_wins(tmp_path: Path) -> None:
     dotenv = (
         "CORE_LOG_LEVEL=debug\nCORE_POOL=5\nIDENTITY_LOG_LEVEL=info\nREDIS_URL=redis://r\n"
-        "ISSUER=https://id.example.com\nENVIRONMENT=production\nIDENTITY_URL=http://elsewhere\n"
+        "ISSUER=https://id.example.com\nENVIRONMENT=development\nIDENTITY_URL=http://elsewhere\n"
         "MIGRATION_X=1\n"
     )
     found = read(tmp_path, dotenv, CORE_POOL="9")
@@ -84,6 +84,14 @@ def test_dotenv_is_shared_by_prefix_and_the_environment_wins(tmp_path: Path) -> 
     assert not {"CORE_POOL", "IDENTITY_URL", "MIGRATION_X"} & set(identity)
     assert core["ISSUER"] == identity["ISSUER"] == "https://id.example.com"
     assert core["ENVIRONMENT"] == identity["ENVIRONMENT"] == "development"
+
+
+@pytest.mark.parametrize("environment", ["production", "staging"])
+def test_another_environment_is_refused(tmp_path: Path, environment: str) -> None:
+    with pytest.raises(ConfigurationError, match="ENVIRONMENT"):
+        read(tmp_path, f"ENVIRONMENT={environment}\n")
+    with pytest.raises(ConfigurationError, match="ENVIRONMENT"):
+        read(tmp_path, "", ENVIRONMENT=environment)
 
 
 def test_data_dir_and_reload(tmp_path: Path) -> None:

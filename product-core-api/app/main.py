@@ -45,7 +45,8 @@ def create_app(settings: CoreSettings) -> FastAPI:
     """Build the application. It connects to nothing until it starts."""
     configure_logging("product-core-api", settings.log_level)
     databases = _databases(settings)
-    http = httpx.AsyncClient()
+    # Our own services: no proxy of the environment gets to see their secrets.
+    http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
     verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
     public_paths = PublicPaths()

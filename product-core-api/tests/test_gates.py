@@ -20,6 +20,11 @@ from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings
 
 pytestmark = pytest.mark.database
+OTHER_TRIGGER = """
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+DROP TRIGGER popups_history ON popups;
+CREATE TRIGGER popups_history AFTER INSERT ON popups FOR EACH ROW EXECUTE FUNCTION nothing()
+"""
 
 
 async def start(settings: CoreSettings, router: APIRouter | None = None) -> None:
@@ -159,6 +164,15 @@ async def own(
         ("GRANT SELECT ON popups TO PUBLIC", "is not declared"),
         ("REVOKE INSERT ON popups FROM product_app", "INSERT is missing"),
         ("DROP TRIGGER popups_history ON popups", "popups_history is missing"),
+        (
+            OTHER_TRIGGER,
+            "trigger popups_history is",
+        ),
+        (
+            "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'",
+            "function peek runs with the rights of",
+        ),
+        ("GRANT CREATE ON SCHEMA public TO product_app", "product_app may create tables"),
     ],
 )
 async def test_the_catalogue(

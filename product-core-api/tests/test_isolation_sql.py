@@ -216,8 +216,11 @@ async def test_keys_and_indexes_lead_with_the_tenant(admin: asyncpg.Connection) 
     )
     assert {row["name"] for row in rows} == {
         "uq_organizations_slug",  # names are unique in the whole product
-        "ix_organizations_newest",  # these three: what staff look up across organizations
+        "ix_organizations_newest",  # these: what staff look up across organizations
+        "ix_audit_events_of_all",
+        "ix_audit_events_of_actor",
         "ix_support_sessions_agent",
+        "ix_support_sessions_live_sid",
         "ix_support_sessions_id",
     }
 

@@ -239,7 +239,7 @@ async def test_a_session_never_takes_a_connection_that_nobody_admitted(
     core: httpx.AsyncClient, tenant: Tenant
 ) -> None:
     for _ in range(3):  # of a pool of one
-        assert (await call(core, tenant, "GET", "/invalidates")).status_code == 500
+        assert (await call(core, tenant, "GET", "/invalidates")).status_code >= 500
     assert (await call(core, tenant, "GET", "/popups")).status_code == 200
 
 

@@ -61,6 +61,8 @@ def upgrade() -> None:
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.CheckConstraint("kind IN ('session', 'person', 'membership', 'service_account')", name=op.f('ck_pending_revocations_kind')),
+    sa.CheckConstraint("(kind = 'membership') = (tenant_id IS NOT NULL)", name=op.f('ck_pending_revocations_tenant_id')),
+    sa.CheckConstraint("(kind = 'session') = (not_before IS NULL)", name=op.f('ck_pending_revocations_not_before')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_pending_revocations'))
     )
     op.create_table('service_accounts',

@@ -109,6 +109,8 @@ def _declared(scope: Scope, permission: str, **options: Any) -> Any:
         for role in ROLE_PERMISSIONS
         if (role in PLATFORM_ROLES) == platform and permission in permissions_of(role)
     )
+    if not roles:
+        raise ValueError(f"no role has the permission {permission}")
     return Depends(Guard(Access(scope, permission=permission, roles=roles, **options)))
 
 

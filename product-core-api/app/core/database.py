@@ -10,7 +10,11 @@ __all__ = ["AsyncSession", "current_tenant_id", "get_db", "get_db_no_rls"]
 
 @door(Scope.ORGANIZATION)
 async def get_db(request: Request) -> AsyncSession:
-    """The rows of the caller's organization. The request commits, once, before its response."""
+    """The rows of the caller's organization. The request commits, once, before its response.
+
+    The transaction ends with the handler: what a background task, or a dependency after its
+    `yield`, does with the session raises.
+    """
     return request_session(request)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from app.core.access import PLATFORM_ROLES
+from app.core.access import PLATFORM_ROLES, ROLE_PERMISSIONS
 from shared_lib.tenancy import Access, Guard, Scope
 from shared_lib.tokens import TokenData
 
@@ -18,11 +18,13 @@ __all__ = [
 class RoleChecker(Guard):
     """Lets the named roles pass: those of an organization, or those of the platform.
 
-    Raises ValueError for a mixture, because no transaction can serve both.
+    Raises ValueError for an unknown role, and for a mixture: no transaction can serve both.
     """
 
     def __init__(self, allowed_roles: Iterable[str]) -> None:
         roles = frozenset(allowed_roles)
+        if unknown := roles - ROLE_PERMISSIONS.keys() or not roles:
+            raise ValueError(f"no such role: {unknown}")
         platform = roles <= PLATFORM_ROLES
         if not platform and roles & PLATFORM_ROLES:
             raise ValueError("roles of the platform and of organizations cannot be mixed")

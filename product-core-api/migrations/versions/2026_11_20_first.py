@@ -169,7 +169,8 @@ def upgrade() -> None:
     sa.CheckConstraint("outcome IN ('succeeded', 'refused', 'failed')", name=op.f('ck_audit_events_outcome')),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('pk_audit_events'))
     )
-    op.create_index('ix_audit_events_actor', 'audit_events', ['tenant_id', 'actor_id', 'occurred_at'], unique=False)
+    op.create_index('ix_audit_events_of_actor', 'audit_events', ['actor_id', 'occurred_at', 'id'], unique=False)
+    op.create_index('ix_audit_events_of_all', 'audit_events', ['occurred_at', 'id'], unique=False)
     op.create_index('ix_audit_events_newest', 'audit_events', ['tenant_id', 'occurred_at', 'id'], unique=False)
     op.create_table('organizations',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -265,6 +266,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_support_sessions_agent', 'support_sessions', ['agent_id', 'started_at', 'id'], unique=False)
     op.create_index('ix_support_sessions_id', 'support_sessions', ['id'], unique=False)
+    op.create_index('ix_support_sessions_live_sid', 'support_sessions', ['agent_sid'], unique=False, postgresql_where=sa.text('ended_at IS NULL'))
     op.create_index('ix_support_sessions_newest', 'support_sessions', ['tenant_id', 'started_at', 'id'], unique=False)
     op.execute('ALTER TABLE audit_events ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE audit_events FORCE ROW LEVEL SECURITY')
@@ -314,6 +316,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index('ix_support_sessions_live_sid', table_name='support_sessions', postgresql_where=sa.text('ended_at IS NULL'))
     op.drop_index('ix_support_sessions_newest', table_name='support_sessions')
     op.drop_index('ix_support_sessions_id', table_name='support_sessions')
     op.drop_index('ix_support_sessions_agent', table_name='support_sessions')
@@ -327,7 +330,8 @@ def downgrade() -> None:
     op.drop_index('ix_organizations_newest', table_name='organizations')
     op.drop_table('organizations')
     op.drop_index('ix_audit_events_newest', table_name='audit_events')
-    op.drop_index('ix_audit_events_actor', table_name='audit_events')
+    op.drop_index('ix_audit_events_of_all', table_name='audit_events')
+    op.drop_index('ix_audit_events_of_actor', table_name='audit_events')
     op.drop_table('audit_events')
     op.execute("SET LOCAL ROLE product_definer")
     op.execute(f"DROP PROCEDURE public.admit({ADMIT_ARGUMENTS})")

@@ -1,6 +1,7 @@
-"""The class of our PostgreSQL connections, and what makes one unfit to be leased again."""
+"""What is ours about PostgreSQL connections: their class, their URLs, when one is lost."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -40,3 +41,10 @@ def is_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(("08", "57P"))
     return isinstance(error, ConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+def driver_url(url: str) -> str:
+    """A URL of SQLAlchemy's asyncpg dialect as `asyncpg.connect` reads it."""
+    parts = urlsplit(url)
+    query = {"sslmode" if name == "ssl" else name: value for name, value in parse_qsl(parts.query)}
+    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))

@@ -1,6 +1,7 @@
 """Settings of a service: read from the environment once, checked, and never changed."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -30,6 +31,8 @@ Network = IPv4Network | IPv6Network
 Environment = Literal["development", "staging", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+# Kubernetes gives every container these for each service that it knows, ours among them.
+_OF_ORCHESTRATORS = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$")
 _URL = TypeAdapter(AnyHttpUrl)
 _LETTERS = ascii_lowercase + digits + "_"
 
@@ -213,7 +216,11 @@ def refuse_unknown_variables(
     """Raise SettingsError naming the variables that carry the service's prefix and set nothing."""
     prefix = settings.service_prefix.upper()
     known = {name for field in settings.model_fields for name in _variables(settings, field)}
-    unknown = [name for name in environment if name.startswith(prefix) and name not in known]
+    unknown = [
+        name
+        for name in environment
+        if name.startswith(prefix) and name not in known and not _OF_ORCHESTRATORS.search(name)
+    ]
     if unknown:
         raise SettingsError(f"no such setting: {', '.join(sorted(unknown))}")
 

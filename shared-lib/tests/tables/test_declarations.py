@@ -26,7 +26,7 @@ PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)
 
 OWN_ROWS = f"USING ({TENANT}) WITH CHECK ({TENANT})"
 ALL_ROWS = "USING (true) WITH CHECK (true)"
-TRIGGER = "CREATE TRIGGER notes_history AFTER INSERT OR UPDATE OR DELETE ON notes"
+TRIGGER = "CREATE TRIGGER notes_history AFTER INSERT OR DELETE OR UPDATE ON public.notes"
 
 
 def table(info: dict[str, Any] | None = None) -> Table:

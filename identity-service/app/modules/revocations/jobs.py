@@ -6,8 +6,8 @@ A file of its own: it runs beside the requests, in a task, as role `worker`.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from uuid import UUID
 
-import asyncpg
 import httpx
 import msgspec
 import structlog
@@ -22,6 +22,8 @@ __all__ = ["RevocationSender"]
 _INTERVAL = 1.0
 # Well below the limit that the server puts on a transaction that waits (10 s).
 _TIMEOUT = 3.0
+_CONFIRMED = range(200, 300)
+_REFUSED = range(400, 500)
 _PATH = "/internal/revocations"
 
 _log = structlog.get_logger(__name__)
@@ -64,10 +66,12 @@ class RevocationSender:
             waiting = await repository.lock_waiting(own)
             if not waiting:
                 return False
-            confirmed = await self._send(waiting)
-            await self._settle(own, waiting, confirmed=confirmed)
+            confirmed = await self._send_all(waiting)
+            await repository.delete_sent(own, confirmed)
+            failed = [row.id for row in waiting if row.id not in confirmed]
+            await repository.count_attempt(own, failed)
             await own.execute("COMMIT")
-        return confirmed
+        return not failed
 
     async def _send_for_ever(self) -> None:
         while True:
@@ -79,17 +83,17 @@ class RevocationSender:
             if not more:
                 await asyncio.sleep(_INTERVAL)
 
-    async def _settle(
-        self, own: asyncpg.Connection, sent: Sequence[Revocation], *, confirmed: bool
-    ) -> None:
-        ids = [revocation.id for revocation in sent]
-        if confirmed:
-            await repository.delete_sent(own, ids)
-        else:
-            await repository.count_attempt(own, ids)
+    async def _send_all(self, revocations: Sequence[Revocation]) -> list[UUID]:
+        """The ids that the core confirmed. One that it refuses does not hold back the others."""
+        status = await self._send(revocations)
+        if status in _REFUSED and len(revocations) > 1:
+            each = [(row.id, await self._send([row])) for row in revocations]
+            return [id_ for id_, answered in each if answered in _CONFIRMED]
+        return [row.id for row in revocations] if status in _CONFIRMED else []
 
-    async def _send(self, revocations: Sequence[Revocation]) -> bool:
-        """Whether the core confirmed. One line when it begins to fail, one when it ends."""
+    async def _send(self, revocations: Sequence[Revocation]) -> int | None:
+        """The status that the core answered, if it did. Says when it begins to fail."""
+        status = None
         try:
             async with asyncio.timeout(_TIMEOUT):
                 response = await self._http.post(
@@ -100,7 +104,8 @@ class RevocationSender:
                         "Content-Type": "application/json",
                     },
                 )
-            problem = None if response.is_success else f"status {response.status_code}"
+            status = response.status_code
+            problem = None if status in _CONFIRMED else f"status {status}"
         except Exception as error:  # noqa: BLE001  whatever it was, the rows stay
             problem = type(error).__name__
         if problem is None:
@@ -108,4 +113,4 @@ class RevocationSender:
         elif not self._failing:
             _log.warning("revocations_not_sent", problem=problem, waiting=len(revocations))
         self._failing = problem is not None
-        return problem is None
+        return status

@@ -31,6 +31,9 @@ class PendingRevocation(Base):
         CheckConstraint(
             "kind IN ('session', 'person', 'membership', 'service_account')", name="kind"
         ),
+        # What the core would refuse must not wait here for ever.
+        CheckConstraint("(kind = 'session') = (not_before IS NULL)", name="not_before"),
+        CheckConstraint("(kind = 'membership') = (tenant_id IS NOT NULL)", name="tenant_id"),
         {
             "info": global_table(
                 Grant("auth", insert=True),

@@ -32,7 +32,7 @@ _INSERT: Statement[Any] = Statement(
 # Another replica's are skipped, and free again when its transaction ends, however it ends.
 _LOCK = Statement(
     select(*_COLUMNS)
-    .order_by(PendingRevocation.id)
+    .order_by(PendingRevocation.attempts, PendingRevocation.id)
     .limit(_BATCH)
     .with_for_update(skip_locked=True),
     Revocation,
@@ -49,7 +49,7 @@ async def insert_revocation(tx: Tx, revocation: Revocation) -> None:
 
 
 async def lock_waiting(connection: asyncpg.Connection) -> list[Revocation]:
-    """The oldest that nobody else is sending, at most a hundred."""
+    """At most a hundred that nobody else is sending; what failed before comes last."""
     return [_LOCK.row(record) for record in await connection.fetch(_LOCK.sql, *_LOCK.arguments({}))]
 
 

@@ -16,7 +16,9 @@ org_router = APIRouter(prefix="/org/audit-log", tags=["audit_events"])
 
 @support_router.get(
     "",
-    dependencies=[require_platform_permission("audit_events", "read")],
+    dependencies=[
+        require_platform_permission("audit_events", "read", tenant_parameter="tenant_id")
+    ],
     response_model=Listing[AuditEventRead],
 )
 async def list_support_audit_events(

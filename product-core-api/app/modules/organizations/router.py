@@ -30,6 +30,9 @@ Search = Annotated[
 ]
 
 
+_CHANGES = require_platform_permission("organizations", "write", tenant_parameter="tenant_id")
+
+
 @org_router.get(
     "",
     dependencies=[require_permission("org", "read", modes=ANY_MODE)],
@@ -64,7 +67,7 @@ async def list_organizations(
 
 @admin_router.post(
     "/{tenant_id}/suspend",
-    dependencies=[require_platform_permission("organizations", "write")],
+    dependencies=[_CHANGES],
     response_model=OrganizationRead,
     responses=problems(service.OrganizationNotFound, service.OrganizationNotActive),
 )
@@ -77,7 +80,7 @@ async def suspend_organization(
 
 @admin_router.post(
     "/{tenant_id}/reactivate",
-    dependencies=[require_platform_permission("organizations", "write")],
+    dependencies=[_CHANGES],
     response_model=OrganizationRead,
     responses=problems(service.OrganizationNotFound, service.OrganizationNotSuspended),
 )

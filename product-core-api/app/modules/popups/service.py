@@ -56,9 +56,12 @@ async def update_popup(tx: TenantTx, popup_id: UUID, update: PopupUpdate) -> Pop
 
     The slug stays when the name changes: it is part of links that people have.
     """
-    changes = update.changes() | {"updated_at": utc_now()}
+    changes = update.changes()
+    if not changes:
+        return await get_popup(tx, popup_id)
     with _refusals():
-        return _found(await repository.update_popup(tx, popup_id, changes))
+        changed = await repository.update_popup(tx, popup_id, changes | {"updated_at": utc_now()})
+        return _found(changed)
 
 
 async def delete_popup(tx: TenantTx, popup_id: UUID) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import Base
@@ -41,6 +41,9 @@ class SupportSession(Base):
         Index("ix_support_sessions_newest", "tenant_id", "started_at", "id"),
         Index("ix_support_sessions_id", "id"),
         Index("ix_support_sessions_agent", "agent_id", "started_at", "id"),
+        Index(
+            "ix_support_sessions_live_sid", "agent_sid", postgresql_where=text("ended_at IS NULL")
+        ),
         CheckConstraint("mode IN ('read_only', 'read_write')", name="mode"),
         CheckConstraint("expires_at <= started_at + interval '60 minutes'", name="length"),
         CheckConstraint("length(reason) >= 10", name="reason"),

@@ -54,7 +54,9 @@ def audit_events_table(metadata: MetaData) -> Table:
         Column("changes", JSONB),
         CheckConstraint("outcome IN ('succeeded', 'refused', 'failed')", name="outcome"),
         Index("ix_audit_events_newest", "tenant_id", "occurred_at", "id"),
-        Index("ix_audit_events_actor", "tenant_id", "actor_id", "occurred_at"),
+        # Staff read across organizations.
+        Index("ix_audit_events_of_all", "occurred_at", "id"),
+        Index("ix_audit_events_of_actor", "actor_id", "occurred_at", "id"),
         info=tenant_table(
             Grant("app", select=True, insert=True),
             Grant("platform", select=True, insert=True),

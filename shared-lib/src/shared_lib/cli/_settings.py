@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared_lib.keys import Schedule
+from shared_lib.postgres import driver_url
 from shared_lib.tokens import LONGEST_LIFE
 
 __all__ = ["EnvFile", "KeySettings", "load_key_settings"]
@@ -52,10 +53,8 @@ class KeySettings(BaseSettings):
 
     @property
     def dsn(self) -> str:
-        """The URL as asyncpg reads it, without the name of SQLAlchemy's driver."""
-        return self.worker_database_url.get_secret_value().replace(
-            "postgresql+asyncpg://", "postgresql://", 1
-        )
+        """The URL as asyncpg reads it."""
+        return driver_url(self.worker_database_url.get_secret_value())
 
 
 def load_key_settings(env_file: Path | None) -> KeySettings:

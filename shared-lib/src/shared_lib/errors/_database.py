@@ -58,6 +58,8 @@ def api_error_from_database(exc: BaseException) -> ApiError | None:
         return DatabaseUnavailable()
     if isinstance(exc, asyncpg.InterfaceError) and _GONE in str(exc):
         return DatabaseUnavailable()
+    if isinstance(exc, asyncpg.InternalClientError):  # a connection that was just cut
+        return DatabaseUnavailable()
     return None
 
 

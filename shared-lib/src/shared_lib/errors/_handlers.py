@@ -45,6 +45,7 @@ _HANDLED = (
     RequestValidationError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     SQLAlchemyError,
 )
 _NO_LETTERS = re.compile("[^a-z0-9]+")

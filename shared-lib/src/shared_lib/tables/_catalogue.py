@@ -13,7 +13,7 @@ from shared_lib.tables._declaration import (
     Predicate,
     declared_tables,
 )
-from shared_lib.tables._generator import policy_name, role_name
+from shared_lib.tables._generator import history_trigger, policy_name, role_name
 
 # Alembic's own table holds one revision name and is granted to nobody.
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
@@ -51,13 +51,21 @@ CROSS JOIN LATERAL aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.gran
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND a.grantee <> c.relowner
 """
 _HISTORY = """
-SELECT c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+SELECT c.relname, pg_get_triggerdef(t.oid) AS definition
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND t.tgname = c.relname || '_history' AND t.tgenabled = 'O'
+"""
+_DEFINER_FUNCTIONS = """
+SELECT p.proname, pg_get_userbyid(p.proowner) AS owner FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 _ROLE = """
 SELECT current_user AS name, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
   (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owned,
+  has_schema_privilege('public', 'CREATE')
+    OR has_database_privilege(current_database(), 'CREATE, TEMP') AS creates,
   (SELECT count(*) FROM pg_auth_members WHERE member = r.oid) AS memberships
 FROM pg_roles r WHERE r.rolname = current_user
 """
@@ -99,15 +107,28 @@ async def catalogue_faults(
             faults.append(f"table {name}: row level security is not forced")
     expected_policies = dict(_expected_policies(declared, database))
     faults += _differences("policy", expected_policies, await _live_policies(connection))
-    recorded = {row["relname"] for row in await connection.fetch(_HISTORY)}
+    faults += await _trigger_faults(connection, declared)
     faults += [
-        f"trigger {name}_history is missing"
-        for name, isolation in declared.items()
-        if isolation.history and name not in recorded
+        f"function {row['proname']} runs with the rights of {row['owner']}"
+        for row in await connection.fetch(_DEFINER_FUNCTIONS)
+        if row["owner"] != role_name(database, "definer")
     ]
     expected_grants = dict.fromkeys(_expected_grants(declared, database), "granted")
     faults += _differences("grant", expected_grants, await _live_grants(connection))
     return faults
+
+
+async def _trigger_faults(
+    connection: asyncpg.Connection, declared: Mapping[str, Isolation]
+) -> list[str]:
+    rows = await connection.fetch(_HISTORY)
+    live = {f"{row['relname']}_history": row["definition"] for row in rows}
+    expected = {
+        f"{name}_history": history_trigger(name, isolation)
+        for name, isolation in declared.items()
+        if isolation.history
+    }
+    return _differences("trigger", expected, live)
 
 
 async def role_faults(connection: asyncpg.Connection) -> list[str]:
@@ -122,6 +143,8 @@ async def role_faults(connection: asyncpg.Connection) -> list[str]:
             ("has CREATEROLE", role["rolcreaterole"]),
             ("has CREATEDB", role["rolcreatedb"]),
             (f"owns {role['owned']} relations", role["owned"]),
+            # A temporary table would come before ours on that connection.
+            ("may create tables", role["creates"]),
             (f"is a member of {role['memberships']} roles", role["memberships"]),
         )
         if present

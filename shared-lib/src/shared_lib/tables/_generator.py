@@ -28,7 +28,7 @@ def security_statements(table: Table, database: str) -> list[str]:
             for grant in isolation.grants
             for statement in grant_statements(table.name, grant, database)
         ),
-        *_history(table.name, isolation),
+        *([history_trigger(table.name, isolation)] if isolation.history else []),
     ]
 
 
@@ -64,10 +64,10 @@ def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
 
 
-def _history(table: str, isolation: Isolation) -> Iterator[str]:
-    if isolation.history:
-        arguments = ", ".join(f"'{column}'" for column in isolation.redact)
-        yield (
-            f"CREATE TRIGGER {table}_history AFTER INSERT OR UPDATE OR DELETE ON {table} "
-            f"FOR EACH ROW EXECUTE FUNCTION record_row_history({arguments})"
-        )
+def history_trigger(table: str, isolation: Isolation) -> str:
+    """The trigger that records changes, to the letter as PostgreSQL writes it back."""
+    arguments = ", ".join(f"'{column}'" for column in isolation.redact)
+    return (
+        f"CREATE TRIGGER {table}_history AFTER INSERT OR DELETE OR UPDATE ON public.{table} "
+        f"FOR EACH ROW EXECUTE FUNCTION record_row_history({arguments})"
+    )

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from shared_lib.postgres import TenantConnection
 from shared_lib.tables._generator import security_statements
 
+_MIGRATING = 0x6D6967726174  # the advisory lock of a run
 _TIMEOUTS = ("SET lock_timeout = '5s'", "SET statement_timeout = '60s'")
 
 
@@ -39,6 +40,8 @@ async def _run(metadata: MetaData, database: str) -> None:
         role = os.environ["MIGRATION_ROLE"]
         for statement in (f'SET ROLE "{role}"', *_TIMEOUTS):
             await connection.execute(text(statement))
+        # One at a time: of two replicas that start together the second finds nothing to do.
+        await connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATING})"))
         await connection.commit()
         await connection.run_sync(_migrate, metadata, database)
         await connection.commit()

@@ -38,7 +38,8 @@ class Access:
     the HTTP method (GET and HEAD read in active and read_only organizations, others write in
     active ones). `support`: whether a token with `act` may pass. `audited`: each call is recorded
     even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
-    query that names the organization in whose log the platform's calls are told of.
+    query that names the organization in whose log the platform's calls are told of; without one
+    they are told of in the platform's own.
     `transactions`: `request` is one for the whole call; `own` lets the handler open several, for
     operations that must call another service with none open; `none` never touches the database.
     """
@@ -50,5 +51,5 @@ class Access:
     modes: frozenset[AccessMode] | None = None
     support: bool = True
     audited: bool = False
-    tenant_parameter: str = "tenant_id"
+    tenant_parameter: str | None = None
     transactions: Transactional = "request"

@@ -5,15 +5,17 @@ from contextlib import suppress
 from typing import Any
 
 import asyncpg
+import structlog
 from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from shared_lib.errors import DatabaseUnavailable, api_error_from_database
+from shared_lib.errors import DatabaseUnavailable
 from shared_lib.postgres import TenantConnection, is_fit
 
 _ROLLBACK_TIMEOUT = 5.0
+_log = structlog.get_logger(__name__)
 
 
 class Lease:
@@ -37,7 +39,7 @@ class Lease:
             await self.connection.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT)
         except BaseException as error:
             self.connection.terminate()
-            if isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, Exception):
                 raise
 
     def discard(self) -> None:
@@ -120,8 +122,9 @@ class Database:
             return Lease(self, await self.engine.raw_connection())
         except BaseException as error:
             self._turns.release()
-            if refusal := api_error_from_database(error):
-                raise refusal from error
+            if isinstance(error, Exception):
+                _log.warning("database_not_reached", error=type(error).__name__)
+                raise DatabaseUnavailable from error
             raise
 
     async def check(self) -> None:

@@ -50,8 +50,8 @@ class PublicPaths:
         if self.is_document(path):
             return True
         # With a method that it does not have, a public path answers 405 like any other.
-        return any(pattern.match(path) for pattern in self._public) and not any(
-            method in methods and pattern.match(path) for methods, pattern in self._guarded
+        return any(pattern.fullmatch(path) for pattern in self._public) and not any(
+            method in methods and pattern.fullmatch(path) for methods, pattern in self._guarded
         )
 
     def is_document(self, path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.dependencies.models import Dependant
 
@@ -18,7 +18,8 @@ from shared_lib.tenancy._guard import Guard, check_access, check_scope
 from shared_lib.tokens import TokenData
 
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_WIDTH = {Scope.PUBLIC: 0, Scope.USER: 1, Scope.ORGANIZATION: 2, Scope.PLATFORM: 3}
+_WIDTH = {scope: width for width, scope in enumerate(Scope)}
+Value = TypeVar("Value")
 _doors: dict[Callable[..., Any], Scope] = {}
 _Door = Callable[..., Any]
 
@@ -52,7 +53,7 @@ class Operation:
     writes: bool
     modes: frozenset[AccessMode]
     audited: bool
-    tenant_parameter: str
+    tenant_parameter: str | None
     transactions: Transactional
 
     def check(self, token: TokenData | None) -> None:
@@ -74,14 +75,17 @@ def operation_of(route: Any) -> Operation:
     accesses = tuple(call.access for call in calls if isinstance(call, Guard))
     if not accesses:
         raise UndeclaredAccess(f"{name} declares no access")
-    doors = [_doors[call] for call in calls if call in _doors]
+    doors = {_doors[call] for call in calls if call in _doors}
+    transactions = _only(name, "transactions", {each.transactions for each in accesses}, "request")
+    if transactions != "request" and doors:
+        raise UndeclaredAccess(f"{name} asks for the one transaction that it does not have")
     writes = [access.writes for access in accesses if access.writes is not None]
     changes = any(writes) if writes else not _READING_METHODS.issuperset(route.methods)
     default_modes = WRITE_MODES if changes else READ_MODES
     modes = frozenset.intersection(*(access.modes or default_modes for access in accesses))
-    transactions = {access.transactions for access in accesses} - {"request"}
     permissions = sorted(access.permission for access in accesses if access.permission)
     resource = permissions[0].partition(":")[0] if permissions else str(*route.tags[:1]) or name
+    tenants = {access.tenant_parameter for access in accesses}
     return Operation(
         name=name,
         action=f"{resource}.{name.partition('_')[0]}",
@@ -90,20 +94,27 @@ def operation_of(route: Any) -> Operation:
         writes=changes,
         modes=modes,
         audited=any(access.audited for access in accesses),
-        tenant_parameter=accesses[0].tenant_parameter,
-        transactions=transactions.pop() if transactions else "request",
+        tenant_parameter=_only(name, "tenant_parameter", tenants, None),
+        transactions=transactions,
     )
 
 
-def _scope(name: str, accesses: tuple[Access, ...], doors: list[Scope]) -> Scope:
+def _only(name: str, what: str, values: set[Value], default: Value) -> Value:
+    said = values - {default}
+    if len(said) > 1:
+        raise UndeclaredAccess(f"{name} declares {what} in two ways")
+    return said.pop() if said else default
+
+
+def _scope(name: str, accesses: tuple[Access, ...], doors: set[Scope]) -> Scope:
     scopes = {access.scope for access in accesses}
-    if Scope.SERVICE in scopes or Scope.PUBLIC in scopes:
-        if len(scopes) > 1 or doors:
-            raise UndeclaredAccess(f"{name} is {min(scopes)} and something else at once")
-        return scopes.pop()
+    if scopes & {Scope.SERVICE, Scope.PUBLIC} and len(scopes) > 1:
+        raise UndeclaredAccess(f"{name} is {min(scopes)} and something else at once")
     platform = any(access.scope is Scope.PLATFORM and access.roles for access in accesses)
-    scope = max(scopes.union(doors), key=_WIDTH.__getitem__)
-    if (scope is Scope.PLATFORM) != platform or (Scope.ORGANIZATION in doors and platform):
+    scope = max(scopes, key=_WIDTH.__getitem__)
+    if scope is Scope.USER and doors == {Scope.ORGANIZATION}:
+        scope = Scope.ORGANIZATION
+    if (scope is Scope.PLATFORM) != platform or doors - {scope}:
         raise UndeclaredAccess(f"{name} sees rows that its permission does not fit")
     return scope
 

@@ -1,11 +1,22 @@
 """The AsyncSession over a request's transaction."""
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
+from sqlalchemy.util import await_only
 from typing_extensions import override
+
+
+class CommitNotAllowed(RuntimeError):
+    """`commit()` was called in a request: the response decides, not the handler."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the request commits by itself, once, before its response: do not call commit()"
+        )
 
 
 class _UncommittedSession(Session):
@@ -14,27 +25,26 @@ class _UncommittedSession(Session):
         raise CommitNotAllowed
 
 
-class CommitNotAllowed(RuntimeError):
-    """`commit()` was called on a request's session: the response decides, not the handler."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the request commits by itself, once, before its response: do not call commit()"
-        )
-
-
 class RequestSession(AsyncSession):
     """An AsyncSession whose transaction is the request's.
 
-    Savepoints work (`begin_nested`). `commit()` raises CommitNotAllowed. `rollback()` undoes
-    everything so far and admits the request anew, so that the session stays usable.
+    Savepoints work (`begin_nested`). `commit()` raises CommitNotAllowed; leaving `begin()` commits
+    nothing. Whatever rolls back, `rollback()`, a failed flush, an exception in `begin()`, undoes
+    everything so far and admits the request anew, so that the session stays usable. Closed, it is
+    not: what comes after the handler is not part of the request's transaction.
     """
 
     sync_session_class = _UncommittedSession
 
-    def __init__(self, bind: AsyncConnection, restart: Callable[[], Awaitable[None]]) -> None:
-        super().__init__(bind=bind, expire_on_commit=False)
-        self._restart = restart
+    def __init__(self, bind: AsyncConnection, undo: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(bind=bind, expire_on_commit=False, close_resets_only=False)
+        self._undo = undo
+
+        # SQLAlchemy's own rollback does nothing on this connection: see Lease.
+        def undone(_connection: Any) -> None:
+            await_only(undo())
+
+        event.listen(bind.sync_connection, "rollback", undone)
 
     @override
     async def commit(self) -> NoReturn:
@@ -43,4 +53,5 @@ class RequestSession(AsyncSession):
     @override
     async def rollback(self) -> None:
         await super().rollback()
-        await self._restart()
+        # Also what was done without the session, which then has nothing to roll back.
+        await self._undo()

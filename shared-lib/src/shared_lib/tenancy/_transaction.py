@@ -72,7 +72,7 @@ class Tx:
     def session(self) -> RequestSession:
         """The same transaction as an AsyncSession; one per transaction."""
         if self._session is None:
-            self._session = RequestSession(self._open_lease.sqlalchemy_connection(), self._restart)
+            self._session = RequestSession(self._open_lease.sqlalchemy_connection(), self._undo)
         return self._session
 
     async def orm(self, work: Callable[[Session], Result]) -> Result:
@@ -117,10 +117,12 @@ class Tx:
         finally:
             lease.release()
 
-    async def _restart(self) -> None:
-        await self._open_lease.roll_back()
-        self.recorded = False
-        await self._connection.execute(self._opening)
+    async def _undo(self) -> None:
+        """Undo everything so far and admit anew; when the transaction has ended, nothing."""
+        if self._lease is not None:
+            await self._lease.roll_back()
+            self.recorded = False
+            await self._connection.execute(self._opening)
 
     @property
     def _open_lease(self) -> Lease:
@@ -140,7 +142,7 @@ async def _reached(call: Awaitable[Any]) -> Any:
     """The result of `call`. A server that does not answer is DatabaseUnavailable, not a fault."""
     try:
         return await call
-    except (OSError, asyncpg.InternalClientError) as error:
+    except OSError as error:
         raise DatabaseUnavailable from error
 
 

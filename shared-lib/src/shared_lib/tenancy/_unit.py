@@ -143,8 +143,9 @@ class Unit(Generic[AnyTx]):
         if token and token.tenant_id:
             return token.tenant_id
         name = self.operation.tenant_parameter
-        named = request.path_params.get(name) or request.query_params.get(name)
-        return _uuid(named) or PLATFORM
+        if name is None:
+            return PLATFORM
+        return _uuid(request.path_params.get(name) or request.query_params.get(name)) or PLATFORM
 
     async def _insert(self, event: AuditEvent, tenant_id: UUID) -> None:
         token = self.caller.token
