@@ -95,7 +95,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
     async def check_keys() -> None:
         process.keyring.signing_key()
 
-    checks = {"database": process.databases.auth.check, "keys": check_keys}
+    checks = {"database": process.databases.worker.check, "keys": check_keys}
     app.include_router(health_router(checks, dependencies=[public("none")]))
     for router in (
         discovery.router,

@@ -16,13 +16,13 @@ from infra.postgres import roles
 from infra.postgres.roles import identifier, literal
 from infra.postgres.secrets_file import passwords, read_variables, variables_for, write_variables
 from infra.postgres.urls import driver_url
+from shared_lib.tables import PATCHED_MINORS
 
 DEFAULT_FILE = Path(".data/secrets.env")
 ADVISORY_LOCK: Final = 0x7068617365  # one preparation of a server at a time
 CONNECT_SECONDS = 10.0
 SET_CONFIG = "pg_catalog.set_config(text,text,boolean)"
 OLDEST_MAJOR = 15
-PATCHED_MINORS = {15: 20, 16: 16, 17: 12, 18: 7}
 WITH_SET_MAJOR = 16  # memberships say whether they allow SET ROLE
 
 
@@ -103,7 +103,7 @@ async def secure_database(admin: asyncpg.Connection, role_prefix: str) -> list[s
             ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
             RESET ROLE;
         """)
-        await _restrict_set_config(admin, roles.worker(role_prefix))
+        await _restrict_language(admin, role_prefix)
     return await _set_config_warnings(admin, role_prefix)
 
 
@@ -221,13 +221,19 @@ async def _give_schema(admin: asyncpg.Connection, owner: str) -> None:
         await admin.execute(f"ALTER SCHEMA public OWNER TO {identifier(owner)}")
 
 
-async def _restrict_set_config(admin: asyncpg.Connection, worker: str) -> None:
-    """Where the server lets us: whoever may call it can switch the tenant from any expression."""
+async def _restrict_language(admin: asyncpg.Connection, role_prefix: str) -> None:
+    """Where the server lets us: with set_config any expression, with plpgsql any DO block, could
+    switch the tenant.
+    """
     if not await _is_superuser(admin):
         return
+    worker = identifier(roles.worker(role_prefix))
+    writers = f"{roles.owner(role_prefix)}, {roles.definer(role_prefix)}"
     await admin.execute(f"""
         REVOKE EXECUTE ON FUNCTION {SET_CONFIG} FROM PUBLIC;
-        GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {identifier(worker)};
+        GRANT EXECUTE ON FUNCTION {SET_CONFIG} TO {worker};
+        REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;
+        GRANT USAGE ON LANGUAGE plpgsql TO {writers};
     """)
 
 

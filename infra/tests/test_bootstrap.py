@@ -167,6 +167,12 @@ def test_service_roles_create_nothing_and_become_nobody(
 
 
 @pytest.mark.parametrize(("prefix", "role"), SERVICE_ROLES)
+def test_nobody_runs_do_blocks(prepared: Prepared, prefix: str, role: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="plpgsql"):
+        prepared.as_role(role, lambda c: c.execute("DO $$ BEGIN END $$"))
+
+
+@pytest.mark.parametrize(("prefix", "role"), SERVICE_ROLES)
 def test_only_the_worker_may_call_set_config(prepared: Prepared, prefix: str, role: str) -> None:
     sql = "SELECT set_config('app.current_tenant', 'x', true)"
     if role == f"{prefix}_worker":

@@ -70,7 +70,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
     app.state.identity = _identity(settings, http, verifier)
-    _include_routers(app, databases[Scope.ORGANIZATION], keys)
+    _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
     anonymous = None if settings.require_auth else ANONYMOUS
     install_middleware(
@@ -115,6 +115,7 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         if not keys.ready:
             raise LookupError("no verification key is known")
 
+    # Readiness has the pool that requests of people do not fill: busy is not away.
     public = Depends(Guard(Access(Scope.PUBLIC, transactions="none")))
     checks = {"database": database.check, "keys": check_keys}
     app.include_router(health_router(checks, dependencies=[public]))

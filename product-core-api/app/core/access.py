@@ -16,8 +16,7 @@ from shared_lib.tenancy import (
     Scope,
     call,
 )
-
-PLATFORM_ROLES = frozenset({"platform_admin", "support_agent"})
+from shared_lib.tokens import PLATFORM_ROLES
 
 # What the procedure `admit` takes for the access modes in which an operation works.
 _MODE_BITS = {AccessMode.ACTIVE: 1, AccessMode.READ_ONLY: 2, AccessMode.BLOCKED: 4}

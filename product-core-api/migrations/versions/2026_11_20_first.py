@@ -26,7 +26,7 @@ $$
 
 # Ends the opening batch of every request. Tenant, person, actor and support session are those of
 # the transaction's settings, which policies read too: admitted is what is visible. A procedure, so
-# that no expression, and so no injected SELECT, can call it; nor does it run twice.
+# that no expression, and so no injected SELECT, can call it; nor does it run twice by mistake.
 # is_client, writes: 0 or 1. modes: 1 active + 2 read_only + 4 blocked. token_tenant: the token's
 # organization, which a request that sees no organization's rows has too.
 ADMIT = """

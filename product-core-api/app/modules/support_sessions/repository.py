@@ -73,6 +73,7 @@ _END_OF_REVOKED = Statement(
         or_(
             SupportSession.agent_sid == bindparam("subject_id", type_=Uuid),
             SupportSession.agent_id == bindparam("subject_id", type_=Uuid),
+            SupportSession.member_id == bindparam("subject_id", type_=Uuid),
         ),
         SupportSession.started_at <= bindparam("until", type_=DateTime(timezone=True)),
     ).returning(*_COLUMNS),
@@ -125,5 +126,7 @@ async def end_on_platform(
 async def end_of_revoked(
     tx: ServiceTx, subject_id: UUID, until: datetime, ended_by: UUID
 ) -> list[SupportSessionRead]:
-    """End the live sessions that began until then under a sign-in session or person that ended."""
+    """End the live sessions that began until then and stood on a sign-in session or a person (the
+    agent, or the member who was borrowed) that ended.
+    """
     return await tx.rows(_END_OF_REVOKED, subject_id=subject_id, until=until, ended_by=ended_by)

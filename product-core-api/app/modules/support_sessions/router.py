@@ -49,7 +49,7 @@ async def start_support_session(
     unit: OwnPlatformTransactions,
     identity: IdentityService,
     agent_token: PresentedToken,
-    id: UUID,  # noqa: A002 - see start_support_session
+    id: UUID,  # noqa: A002 - two operations of one path share the name of its parameter
     wish: Impersonate,
 ) -> Response:
     """Enter the organization `id`: returns a token that shows its data, read-only by default."""

@@ -1,6 +1,7 @@
 """Table declarations, and what is generated from and checked against them."""
 
 from shared_lib.tables._catalogue import (
+    PATCHED_MINORS,
     ServerState,
     catalogue_faults,
     role_faults,
@@ -22,6 +23,7 @@ from shared_lib.tables._generator import role_name, security_statements
 from shared_lib.tables._statement import Statement
 
 __all__ = [
+    "PATCHED_MINORS",
     "Grant",
     "Isolation",
     "Kind",

@@ -74,7 +74,7 @@ SELECT current_setting('server_version_num')::int AS version,
   has_function_privilege('pg_catalog.set_config(text,text,boolean)', 'EXECUTE') AS set_config
 """
 # The first minor of each major without CVE-2026-120154 (ON CONFLICT reads hidden rows).
-_PATCHED_MINOR = {15: 20, 16: 16, 17: 12, 18: 7}
+PATCHED_MINORS = {15: 20, 16: 16, 17: 12, 18: 7}
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ async def server_state(connection: asyncpg.Connection) -> ServerState:
     major, minor = divmod(row["version"], 10000)
     return ServerState(
         version=f"{major}.{minor}",
-        patched=minor >= _PATCHED_MINOR.get(major, 0),
+        patched=minor >= PATCHED_MINORS.get(major, 0),
         set_config=row["set_config"],
     )
 

@@ -1,4 +1,4 @@
-"""The organization of the request being served, for logs and for `get_db`.
+"""The organization of the request being served, for logs and for code of users.
 
 It never decides about rows: the transaction takes its tenant once, when it is made.
 """
