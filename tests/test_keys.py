@@ -118,17 +118,21 @@ class Customers:
         return Caller(self.system, answer.json()["access_token"], answer.json()["refresh_token"])
 
 
+def rotate_twice_at_once(system: System) -> list[dict[str, Any]]:
+    """What was done: at most one of them finds a step that is safe."""
+    with ThreadPoolExecutor(2) as pool:
+        results = [pool.submit(phasezero, system, "rotate") for _ in range(2)]
+    answers = [json.loads(each.result().stdout) for each in results]
+    return [answer for answer in answers if "refused" not in answer]
+
+
 def test_keys_turn_twice_under_running_requests(quick: System) -> None:
     customers = Customers(quick)
     turned: list[dict[str, Any]] = []
 
     def step() -> bool:
         customers.check()
-        result = phasezero(quick, "rotate")
-        if result.returncode == 0:
-            turned.append(json.loads(result.stdout))
-        else:
-            assert json.loads(result.stdout)["refused"], result.stderr
+        turned.extend(rotate_twice_at_once(quick))
         time.sleep(0.5)
         promoted = [each["promoted"] for each in turned if each["promoted"]]
         retired = [kid for each in turned for kid in each["retired"]]

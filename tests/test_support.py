@@ -9,6 +9,15 @@ from tests.system import System
 
 pytestmark = pytest.mark.database
 
+WHAT_HAPPENED = [
+    ("support_sessions.start", "succeeded", None),
+    ("popups.list", "succeeded", None),
+    ("popups.get", "succeeded", None),
+    ("popups.update", "refused", "read_only"),
+    ("support_sessions.end", "succeeded", None),
+    ("popups.list", "refused", "token_revoked"),
+]
+
 
 def events_of(caller: Caller, path: str, **params: str) -> list[dict[str, Any]]:
     """Audit events as `caller` sees them, oldest first."""
@@ -46,26 +55,18 @@ def test_a_support_session_from_start_to_end(system: System, owner: Caller, agen
     again = owner.core("DELETE", f"/org/support-sessions/{session_id}")
     assert refusal(again) == (404, "support_session_not_found")
 
-    expected = [
-        ("support_sessions.start", "succeeded", None),
-        ("popups.list", "succeeded", None),
-        ("popups.get", "succeeded", None),
-        ("popups.update", "refused", "read_only"),
-        ("support_sessions.end", "succeeded", None),
-        ("popups.list", "refused", "token_revoked"),
-    ]
     customers = events_of(owner, "/org/audit-log")
-    assert told(customers, session_id) == expected
+    assert told(customers, session_id) == WHAT_HAPPENED
     of_session = [event for event in customers if event["support_session_id"] == session_id]
     assert {event["reason"] for event in of_session} == {REASON}
-    ended_by_owner = expected.index(("support_sessions.end", "succeeded", None))
+    ended_by_owner = WHAT_HAPPENED.index(("support_sessions.end", "succeeded", None))
     actors = [event["actor_id"] for event in of_session]
     assert actors.pop(ended_by_owner) == owner.id
     assert set(actors) == {agent.id}
 
     # The agent sees his own doings; that the customer ended the session is not one of them.
     agents = events_of(agent, "/support/audit-log", tenant_id=str(ACME))
-    assert told(agents, session_id) == [e for e in expected if e[0] != "support_sessions.end"]
+    assert told(agents, session_id) == [e for e in WHAT_HAPPENED if e[0] != "support_sessions.end"]
 
 
 def test_the_agent_ends_his_own_session(owner: Caller, agent: Caller) -> None:

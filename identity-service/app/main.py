@@ -1,5 +1,6 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import NAMESPACE_URL, uuid5
@@ -21,6 +22,7 @@ from app.modules.sessions import router as sessions
 from app.modules.token import router as token
 from shared_lib.health import health_router
 from shared_lib.logging import configure_logging
+from shared_lib.settings import SettingsError
 from shared_lib.tenancy import (
     PublicPaths,
     ServiceApp,
@@ -110,6 +112,10 @@ def _include_routers(app: FastAPI, process: Process) -> None:
 def __getattr__(name: str) -> FastAPI:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
-        application = globals()["app"] = create_app(IdentitySettings.from_environment())
+        try:
+            settings = IdentitySettings.from_environment()
+        except SettingsError as error:
+            sys.exit(str(error))  # a traceback would bury the one line that helps
+        application = globals()["app"] = create_app(settings)
         return application
     raise AttributeError(name)

@@ -1,5 +1,6 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
 from shared_lib.jwks import JwksClient
 from shared_lib.logging import configure_logging
+from shared_lib.settings import SettingsError
 from shared_lib.tenancy import (
     Access,
     Database,
@@ -137,6 +139,10 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
 def __getattr__(name: str) -> FastAPI:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
-        application = globals()["app"] = create_app(CoreSettings.from_environment())
+        try:
+            settings = CoreSettings.from_environment()
+        except SettingsError as error:
+            sys.exit(str(error))  # a traceback would bury the one line that helps
+        application = globals()["app"] = create_app(settings)
         return application
     raise AttributeError(name)

@@ -99,6 +99,14 @@ def _forget() -> None:
     os.environ.pop(_HANDED_ON, None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what reaches the server, by whatever fixture, before `-m` selects."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
+
+
 async def _prepare(administrator_url: str, database: str) -> dict[str, str]:
     from infra.postgres.bootstrap import create_roles, secure_database  # noqa: PLC0415
     from infra.postgres.secrets_file import passwords  # noqa: PLC0415
