@@ -3,9 +3,6 @@
 `python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated.
 """
 
-import asyncio
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +11,14 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, pool
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.passwords import prepared
 from app.core.settings import OWASP_ITERATIONS, OWASP_MEMORY_KIB
 from app.modules.memberships.models import Membership, Tenant
 from app.modules.people.models import Credential, Person
-from shared_lib.postgres import TenantConnection
+from shared_lib.demo import load_demo
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
@@ -109,9 +105,6 @@ def _credentials(connection: Connection) -> list[dict[str, Any]]:
 
 def _load(connection: Connection) -> None:
     """Insert what is missing. What people changed in the meantime stays as it is."""
-    # The owner is bound by FORCE like everybody; off, and forgetting NO FORCE fails loudly.
-    connection.execute(sa.text("SET LOCAL row_security = off"))
-    connection.execute(sa.text("ALTER TABLE memberships NO FORCE ROW LEVEL SECURITY"))
     for model, rows in (
         (Tenant, _tenants()),
         (Person, [_person(account) for account in accounts()]),
@@ -120,28 +113,7 @@ def _load(connection: Connection) -> None:
     ):
         if rows:
             connection.execute(insert(model).on_conflict_do_nothing(), rows)
-    connection.execute(sa.text("ALTER TABLE memberships FORCE ROW LEVEL SECURITY"))
-
-
-async def _run() -> None:
-    engine = create_async_engine(
-        os.environ["MIGRATION_DATABASE_URL"],
-        poolclass=pool.NullPool,
-        connect_args={"connection_class": TenantConnection},
-    )
-    async with engine.begin() as connection:
-        await connection.execute(sa.text(f'SET LOCAL ROLE "{os.environ["MIGRATION_ROLE"]}"'))
-        await connection.run_sync(_load)
-    await engine.dispose()
-
-
-def main() -> None:
-    """Load the demo accounts; exit with 2 anywhere but in development."""
-    if os.environ.get("ENVIRONMENT") != "development":
-        sys.stderr.write("Demo accounts are for ENVIRONMENT=development only.\n")
-        sys.exit(2)
-    asyncio.run(_run())
 
 
 if __name__ == "__main__":
-    main()
+    load_demo(_load, forced=(Membership.__tablename__,))

@@ -3,21 +3,16 @@
 `python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated.
 """
 
-import asyncio
-import os
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import sqlalchemy as sa
-from sqlalchemy import Connection, pool
+from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.anonymous import PUBLIC_ORGANIZATION
 from app.modules.models import Organization, Popup
-from shared_lib.postgres import TenantConnection
+from shared_lib.demo import load_demo
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _POPUPS = (
@@ -75,36 +70,9 @@ def _load(connection: Connection) -> None:
     ]
     organizations.append(_organization(PUBLIC_ORGANIZATION, "public", "Public"))
     popups = [popup for each in organizations for popup in _popups(each["tenant_id"])]
-    # The owner is bound by FORCE like everybody; off, and forgetting NO FORCE fails loudly.
-    connection.execute(sa.text("SET LOCAL row_security = off"))
-    tables = (Organization.__tablename__, Popup.__tablename__)
-    for table in tables:
-        connection.execute(sa.text(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY"))
     connection.execute(insert(Organization).on_conflict_do_nothing(), organizations)
     connection.execute(insert(Popup).on_conflict_do_nothing(), popups)
-    for table in tables:
-        connection.execute(sa.text(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"))
-
-
-async def _run() -> None:
-    engine = create_async_engine(
-        os.environ["MIGRATION_DATABASE_URL"],
-        poolclass=pool.NullPool,
-        connect_args={"connection_class": TenantConnection},
-    )
-    async with engine.begin() as connection:
-        await connection.execute(sa.text(f'SET LOCAL ROLE "{os.environ["MIGRATION_ROLE"]}"'))
-        await connection.run_sync(_load)
-    await engine.dispose()
-
-
-def main() -> None:
-    """Load the demo data; exit with 2 anywhere but in development."""
-    if os.environ.get("ENVIRONMENT") != "development":
-        sys.stderr.write("Demo data is for ENVIRONMENT=development only.\n")
-        sys.exit(2)
-    asyncio.run(_run())
 
 
 if __name__ == "__main__":
-    main()
+    load_demo(_load, forced=(Organization.__tablename__, Popup.__tablename__))

@@ -90,16 +90,6 @@ async def commits_tx(tx: TenantTransaction, user: TokenData = Depends(get_curren
     await tx.commit()
 
 
-@router.get("/invalidates")
-async def invalidates(
-    db: AsyncSession = Depends(get_db), user: TokenData = Depends(get_current_user)
-) -> list[str]:
-    """Throws the admitted connection away and asks for rows all the same."""
-    await db.scalars(select(Popup.name))
-    await db.invalidate()
-    return list(await db.scalars(select(Popup.name)))
-
-
 @router.post("/rolls-back/{slug}")
 async def rolls_back(
     slug: str, db: AsyncSession = Depends(get_db), user: TokenData = Depends(get_current_user)
@@ -232,14 +222,6 @@ async def test_a_handler_without_sql_is_refused_for_a_revoked_token(
 @pytest.mark.parametrize("path", ["/commits", "/commits-sync", "/commits-tx"])
 async def test_nobody_commits_by_hand(core: httpx.AsyncClient, tenant: Tenant, path: str) -> None:
     assert (await call(core, tenant, "POST", path)).status_code == 500
-    assert (await call(core, tenant, "GET", "/popups")).status_code == 200
-
-
-async def test_a_session_never_takes_a_connection_that_nobody_admitted(
-    core: httpx.AsyncClient, tenant: Tenant
-) -> None:
-    for _ in range(3):  # of a pool of one
-        assert (await call(core, tenant, "GET", "/invalidates")).status_code >= 500
     assert (await call(core, tenant, "GET", "/popups")).status_code == 200
 
 

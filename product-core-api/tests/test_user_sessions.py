@@ -90,6 +90,16 @@ async def after_yield() -> str:
     return "early"
 
 
+@router.get("/invalidates")
+async def invalidates(
+    db: AsyncSession = Depends(get_db), user: TokenData = Depends(get_current_user)
+) -> list[str]:
+    """Throws the admitted connection away and asks for rows all the same."""
+    await db.scalars(select(Popup.name))
+    await db.invalidate()
+    return list(await db.scalars(select(Popup.name)))
+
+
 @pytest.fixture
 async def core(serve_core: Serve) -> AsyncIterator[httpx.AsyncClient]:
     async with serve_core(router, database_pool_size=1) as client:
@@ -120,3 +130,14 @@ async def test_what_comes_after_the_handler_is_no_success(
     answer = await core.post("/sessions/late", headers=tenant.headers())
     assert answer.status_code == 500
     assert await slugs(tenant) == []
+
+
+async def test_a_session_never_takes_a_connection_that_nobody_admitted(
+    core: httpx.AsyncClient, tenant: Tenant
+) -> None:
+    for _ in range(3):  # of a pool of one
+        assert (
+            await core.get("/sessions/invalidates", headers=tenant.headers())
+        ).status_code >= 500
+    listed = await core.get("/api/v1/popups", headers=tenant.headers())
+    assert listed.status_code == 200

@@ -1,31 +1,19 @@
 """The declarative base of every table of identity."""
 
-from datetime import datetime
 from typing import Any, ClassVar
-from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Text, Uuid
+from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
+
+from shared_lib.tables import COLUMN_TYPES, NAMING_CONVENTION
 
 DATABASE = "identity"
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class Base(DeclarativeBase):
-    """Text is text and instants know their zone, in every model."""
+    """What every model is made of."""
 
     metadata = metadata
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text,
-        UUID: Uuid,
-        datetime: DateTime(timezone=True),
-    }
+    type_annotation_map: ClassVar[dict[Any, Any]] = COLUMN_TYPES

@@ -37,7 +37,7 @@ async def load(environment: str | None, url: str = "") -> tuple[int | None, str]
 @pytest.mark.parametrize("environment", ["production", "staging", "Development", None])
 async def test_it_refuses_any_other_environment(environment: str | None) -> None:
     status, errors = await load(environment)
-    assert (status, errors) == (2, "Demo accounts are for ENVIRONMENT=development only.\n")
+    assert (status, errors) == (2, "Demo data are for ENVIRONMENT=development only.\n")
 
 
 async def test_every_account_signs_in_where_it_belongs(cluster: Cluster, own_database: str) -> None:

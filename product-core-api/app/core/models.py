@@ -1,8 +1,6 @@
 """The declarative base, and the tables that belong to no single resource."""
 
-from datetime import datetime
 from typing import Any, ClassVar
-from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
@@ -18,30 +16,26 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
-from shared_lib.tables import Grant, Policy, Predicate, global_table, tenant_table
+from shared_lib.tables import (
+    COLUMN_TYPES,
+    NAMING_CONVENTION,
+    Grant,
+    Policy,
+    Predicate,
+    global_table,
+    tenant_table,
+)
 
 DATABASE = "product"
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class Base(DeclarativeBase):
-    """Text is text and instants know their zone, in every model."""
+    """What every model is made of."""
 
     metadata = metadata
-    type_annotation_map: ClassVar[dict[Any, Any]] = {
-        str: Text,
-        UUID: Uuid,
-        datetime: DateTime(timezone=True),
-    }
+    type_annotation_map: ClassVar[dict[Any, Any]] = COLUMN_TYPES
 
 
 row_history = Table(

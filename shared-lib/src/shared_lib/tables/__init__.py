@@ -7,6 +7,7 @@ from shared_lib.tables._catalogue import (
     role_faults,
     server_state,
 )
+from shared_lib.tables._columns import COLUMN_TYPES, NAMING_CONVENTION
 from shared_lib.tables._declaration import (
     Grant,
     Isolation,
@@ -23,6 +24,8 @@ from shared_lib.tables._generator import role_name, security_statements
 from shared_lib.tables._statement import Statement
 
 __all__ = [
+    "COLUMN_TYPES",
+    "NAMING_CONVENTION",
     "PATCHED_MINORS",
     "Grant",
     "Isolation",
