@@ -48,17 +48,12 @@ def signing_keys_table(metadata: MetaData, info: dict[str, Any] | None = None) -
             " AND (retired_at IS NULL) = (state <> 'retired')",
             name="instants",
         ),
-        Index(
-            "signing_keys_one_next",
-            "state",
-            unique=True,
-            postgresql_where=text("state = 'next'"),
-        ),
-        Index(
-            "signing_keys_one_current",
-            "state",
-            unique=True,
-            postgresql_where=text("state = 'current'"),
-        ),
+        _one_in_state("next"),
+        _one_in_state("current"),
         info=info,
     )
+
+
+def _one_in_state(state: str) -> Index:
+    where = text(f"state = '{state}'")
+    return Index(f"signing_keys_one_{state}", "state", unique=True, postgresql_where=where)
