@@ -56,6 +56,7 @@ _SEARCHED = NewestFirst(
     identity=Organization.tenant_id,
 )
 _GET = Statement(_ALL.where(_THIS), OrganizationRead)
+_LOCK = Statement(_ALL.where(_THIS).with_for_update(key_share=True), OrganizationRead)
 _HOLD = Statement(_ALL.where(_THIS).with_for_update(read=True), OrganizationRead)
 _RENAME = Statement(
     update(Organization)
@@ -104,6 +105,11 @@ async def list_organizations(
 async def get_own(tx: TenantTx) -> OrganizationRead | None:
     """The caller's organization."""
     return await tx.one(_GET)
+
+
+async def lock_own(tx: TenantTx) -> OrganizationRead | None:
+    """The caller's organization, which nobody else changes before the transaction ends."""
+    return await tx.one(_LOCK)
 
 
 async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:

@@ -47,7 +47,7 @@ async def get_own_organization(tx: TenantTx) -> OrganizationRead:
 
 async def update_own_organization(tx: TenantTx, update: OrganizationUpdate) -> OrganizationRead:
     """Change the profile of the caller's organization."""
-    before = _found(await repository.get_own(tx))
+    before = _found(await repository.lock_own(tx))
     changes = update.changes()
     if not changes:
         return before
@@ -59,7 +59,7 @@ async def update_own_organization(tx: TenantTx, update: OrganizationUpdate) -> O
 
 async def set_support_access(tx: TenantTx, support_access: SupportAccess) -> OrganizationRead:
     """Set what support sessions the caller's organization allows."""
-    before = _found(await repository.get_own(tx))
+    before = _found(await repository.lock_own(tx))
     after = _found(await repository.set_support_access(tx, support_access, utc_now()))
     changes = {"support_access": [before.support_access, after.support_access]}
     await tx.record(AuditEvent("support_access.update", changes=changes), tenant_id=tx.tenant_id)
