@@ -10,6 +10,7 @@ from typing import Self
 
 from infra.postgres.roles import owner
 from infra.postgres.secrets_file import PREFIXES, migration_name, read_variables
+from shared_lib.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = frozenset({
@@ -17,6 +18,11 @@ RUNNER = frozenset({
     "RELOAD",
 })  # fmt: skip
 """The runner's own names, given to no process."""
+
+COMMON = {name.upper() for name in ServiceSettings.model_fields} | {
+    "PASSWORD_SIGN_IN", "REQUIRE_AUTH",
+}  # fmt: skip
+"""Settings taken from the runner's environment without a prefix; ``.env`` may have more."""
 
 BASICS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
 SECRETS_FILE = "secrets.env"
@@ -99,7 +105,11 @@ class Configuration:
         given = {**self.dotenv, **self.environ}
         return {
             **self._basics(),
-            **{name: value for name, value in self.dotenv.items() if self._is_common(name)},
+            **{
+                name: value
+                for name, value in given.items()
+                if self._is_common(name) and (name in self.dotenv or name in COMMON)
+            },
             **{name: given.get(name, value) for name, value in shared.items()},
             **{
                 name: value
@@ -137,7 +147,7 @@ class Configuration:
         }
 
     def _is_common(self, name: str) -> bool:
-        """Whether a variable of ``.env`` belongs to no single process."""
+        """Whether a variable belongs to no single process."""
         prefixes = (self.identity.prefix, self.core.prefix, "MIGRATION_")
         return not name.startswith(prefixes) and name not in _REACH | RUNNER
 

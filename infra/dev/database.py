@@ -60,7 +60,13 @@ def prepare(configuration: Configuration, runner: Runner, administrator_url: str
 def migrate(configuration: Configuration, runner: Runner, service: Service) -> None:
     """Bring the service's database to its newest revision. Raises RunnerError."""
     runner.say(f"Migrating the database {service.database} …")
-    _complete(configuration, runner, service, ["alembic", "upgrade", "head"])
+    try:
+        _complete(configuration, runner, service, ["alembic", "upgrade", "head"])
+    except RunnerError as error:
+        raise RunnerError(
+            f"{error} Was the database migrated by another branch? Removing {configuration.data} "
+            "starts anew."
+        ) from error
 
 
 def load_demo(configuration: Configuration, runner: Runner, service: Service) -> None:

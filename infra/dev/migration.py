@@ -33,6 +33,22 @@ def run(directory: str, name: str) -> None:
         known = " or ".join(sorted(services))
         raise ConfigurationError(f"Say SERVICE={known} and NAME=what_it_does.")
     service = services[directory]
+    revision = f"{datetime.now(UTC):%Y_%m_%d}_{name}"
+    file = service.directory / "migrations" / "versions" / f"{revision}.py"
+    if file.exists():
+        raise ConfigurationError(f"{file.name} exists: complete it, or delete it first.")
+    try:
+        _write(service, revision, name)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    if "op." not in file.read_text():
+        file.unlink()
+        raise ConfigurationError("The declared tables are those of the migrations: nothing to do.")
+    sys.stdout.write(f"Read and complete it: {directory}/migrations/versions/{file.name}\n")
+
+
+def _write(service: Service, revision: str, name: str) -> None:
     with EmbeddedPostgres(settings=FAST_SETTINGS) as server:
         asyncio.run(_prepare(server, service.database))
         environment = {
@@ -40,12 +56,9 @@ def run(directory: str, name: str) -> None:
             "MIGRATION_DATABASE_URL": service_url(server.admin_url(), service.database),
             "MIGRATION_ROLE": roles.owner(service.database),
         }
-        revision = f"{datetime.now(UTC):%Y_%m_%d}_{name}"
         _alembic(service, environment, "upgrade", "head")
-        _alembic(
-            service, environment, "revision", "--autogenerate", "-m", name, "--rev-id", revision
-        )
-    sys.stdout.write(f"Read and complete it: {directory}/migrations/versions/{revision}.py\n")
+        revise = ("revision", "--autogenerate", "-m", name, "--rev-id", revision)
+        _alembic(service, environment, *revise)
 
 
 async def _prepare(server: EmbeddedPostgres, database: str) -> None:

@@ -86,6 +86,16 @@ def test_dotenv_is_shared_by_prefix_and_the_environment_wins(tmp_path: Path) -> 
     assert core["ENVIRONMENT"] == identity["ENVIRONMENT"] == "development"
 
 
+def test_the_environment_wins_without_a_prefix_too(tmp_path: Path) -> None:
+    found = read(tmp_path, "REQUIRE_AUTH=false\nLOG_LEVEL=debug\n", REQUIRE_AUTH="true")
+    core = found.service_environment(found.core)
+    assert (core["REQUIRE_AUTH"], core["LOG_LEVEL"]) == ("true", "debug")
+    alone = read(tmp_path, "", REQUIRE_AUTH="false", SOMETHING_ELSE="x")
+    core = alone.service_environment(alone.core)
+    assert core["REQUIRE_AUTH"] == "false"
+    assert "SOMETHING_ELSE" not in core
+
+
 @pytest.mark.parametrize("environment", ["production", "staging"])
 def test_another_environment_is_refused(tmp_path: Path, environment: str) -> None:
     with pytest.raises(ConfigurationError, match="ENVIRONMENT"):

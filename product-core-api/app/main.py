@@ -12,11 +12,12 @@ from app.core.access import PLATFORM_ROLES, admission
 from app.core.anonymous import ANONYMOUS
 from app.core.identity import Identity
 from app.core.keys import StoredKeySet
-from app.core.models import DATABASE, metadata
+from app.core.models import DATABASE
 from app.core.settings import CoreSettings
 from app.modules.audit_events import router as audit_events
 from app.modules.audit_events.models import events
 from app.modules.me import router as me
+from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
 from app.modules.revocations import router as revocations

@@ -109,7 +109,7 @@ def _declared(scope: Scope, permission: str, **options: Any) -> Any:
         if (role in PLATFORM_ROLES) == platform and permission in permissions_of(role)
     )
     if not roles:
-        raise ValueError(f"no role has the permission {permission}")
+        raise ValueError(f"no role has {permission}: add it in app/core/access.py")
     return Depends(Guard(Access(scope, permission=permission, roles=roles, **options)))
 
 

@@ -1,6 +1,6 @@
 """Every table of the core, imported once so that `metadata` is whole."""
 
-from app.core.models import row_history, stored_key_sets
+from app.core.models import metadata, row_history, stored_key_sets
 from app.modules.audit_events.models import audit_events
 from app.modules.organizations.models import Organization
 from app.modules.popups.models import Popup
@@ -13,6 +13,7 @@ __all__ = [
     "Revocation",
     "SupportSession",
     "audit_events",
+    "metadata",
     "row_history",
     "stored_key_sets",
 ]

@@ -76,7 +76,8 @@ def _run(
     try:
         return asyncio.run(connected())
     except (OSError, TimeoutError, ValueError, KeysUndecryptable, asyncpg.PostgresError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        hint = " (does PostgreSQL run?)" if isinstance(error, OSError) else ""
+        typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
         raise typer.Exit(1) from error
 
 
@@ -121,7 +122,7 @@ def _print_rotation(rotation: Rotation) -> None:
     if rotation.demoted is not None:
         typer.echo(f"{rotation.demoted} no longer signs; it stays published for its tokens")
     if rotation.promoted is not None:
-        typer.echo(f"{rotation.promoted} signs")
+        typer.echo(f"{rotation.promoted} signs, as soon as running services have read it")
     if rotation.published is not None:
         typer.echo(f"{rotation.published} is published")
     typer.echo(f"{rotation.upcoming} may sign from {_instant(rotation.signs_from)}")
