@@ -162,6 +162,9 @@ class Unit(Generic[AnyTx]):
             arguments = events.arguments(event, self.caller, tenant_id)
             await connection.execute(events.statement.sql, *arguments)
             await connection.execute("COMMIT")
+        except BaseException:
+            lease.discard()
+            raise
         finally:
             await _give_up(lease)
 
