@@ -98,15 +98,15 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         process.keyring.signing_key()
 
     checks = {"database": process.databases.worker.check, "keys": check_keys}
-    app.include_router(health_router(checks, dependencies=[public("none")]))
     for router in (
-        discovery.router,
-        keys.router,
-        people.router,
-        sessions.router,
         token.router,
+        sessions.router,
+        people.router,
+        keys.router,
+        discovery.router,
     ):
         app.include_router(router)
+    app.include_router(health_router(checks, dependencies=[public("none")]))
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -121,20 +121,20 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
     # Readiness has the pool that requests of people do not fill: busy is not away.
     public = Depends(Guard(Access(Scope.PUBLIC, transactions="none")))
     checks = {"database": database.check, "keys": check_keys}
-    app.include_router(health_router(checks, dependencies=[public]))
-    app.include_router(revocations.router)
     for router in (
+        popups.router,
         me.router,
         organizations.org_router,
         support_sessions.org_router,
         audit_events.org_router,
-        popups.router,
         support_sessions.support_router,
         organizations.support_router,
         audit_events.support_router,
         organizations.admin_router,
     ):
         app.include_router(router, prefix=API)
+    app.include_router(revocations.router)
+    app.include_router(health_router(checks, dependencies=[public]))
 
 
 def __getattr__(name: str) -> FastAPI:
