@@ -41,11 +41,14 @@ class Received:
 
 @dataclass
 class CoreReceiver:
-    """Stands where the core would: real HTTP on 127.0.0.1. `status` is what it answers."""
+    """Stands where the core would: real HTTP on 127.0.0.1. `status` is what it answers;
+    a request that names one of the `refused` subjects gets 422.
+    """
 
     port: int = 0
     status: int = 204
     received: list[Received] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -77,8 +80,12 @@ class CoreReceiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 authorization = self.headers.get("Authorization", "")
-                receiver.received.append(Received(self.path, authorization, json.loads(body)))
-                self.send_response(receiver.status)
+                content = json.loads(body)
+                subjects = {each["subject_id"] for each in content["revocations"]}
+                status = 422 if subjects & receiver.refused else receiver.status
+                if status != 422:
+                    receiver.received.append(Received(self.path, authorization, content))
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

@@ -62,6 +62,29 @@ async def test_a_core_that_is_down_learns_it_when_it_is_back(
     await admin.close()
 
 
+async def test_a_row_that_the_core_refuses_holds_back_no_other(
+    cluster: Cluster, own_database: str
+) -> None:
+    core = CoreReceiver()
+    admin = await asyncpg.connect(cluster.admin_url(own_database))
+    with core.listening():
+        settings = make_settings(cluster, own_database, core.url)
+        async with running(settings) as app, client_of(app) as client:
+            identity = Identity(app, client, admin, settings)
+            core.status = 503
+            first, second = await sign_out(identity), await sign_out(identity)
+            core.refused = {str(first)}
+            core.status = 204
+            await core.learns(second)
+
+            async def only_the_refused_waits() -> bool:
+                return await waiting(admin) == 1
+
+            await eventually(only_the_refused_waits)
+            assert await admin.fetchval("SELECT subject_id FROM pending_revocations") == first
+    await admin.close()
+
+
 async def test_what_a_process_left_behind_is_sent_when_the_next_one_starts(
     cluster: Cluster, own_database: str
 ) -> None:

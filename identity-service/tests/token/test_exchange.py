@@ -227,6 +227,20 @@ async def test_what_is_missing_or_wrong_is_refused(
     refused(await support.ask(**{parameter: value}), error, detail)
 
 
+@pytest.mark.parametrize(
+    "change", ["verified_at = NULL", "platform_role = 'support_agent'"], ids=["unverified", "staff"]
+)
+async def test_whoever_gets_no_token_of_his_own_there_cannot_be_borrowed(
+    support: Support, change: str
+) -> None:
+    assert (await support.ask()).status_code == 200
+    await support.identity.admin.execute(
+        f"UPDATE people SET {change} WHERE id = $1",  # noqa: S608 - of this file
+        support.member.id,
+    )
+    refused(await support.ask(), "invalid_request", "invalid_subject_token")
+
+
 async def test_a_member_of_another_organization_or_an_inactive_one_is_no_subject(
     support: Support,
 ) -> None:
