@@ -1,8 +1,7 @@
 """Alembic's entry point."""
 
-from app.core.models import DATABASE, metadata
-from app.modules import models
+from app.core.models import DATABASE
+from app.modules.models import metadata
 from shared_lib.tables.migrations import run_migrations
 
-assert models.__all__, "every table is in the metadata by that import"  # noqa: S101
 run_migrations(metadata, DATABASE)
