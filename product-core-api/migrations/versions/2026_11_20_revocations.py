@@ -1,0 +1,18 @@
+"""Revocations of signing keys."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = '2026_11_20_revocations'
+down_revision = '2026_11_20_members'
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
