@@ -90,12 +90,21 @@ class JwksClient:
         """See KeySource."""
         return await self._keys.key(kid)
 
+    def on_removed(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each kid that leaves the set, such as a verifier's `forget_key`."""
+        self._keys.on_removed(callback)
+
     async def refresh(self) -> bool:
         """Ask the endpoint now, as after a revoked key; whether it answered."""
         return await self._keys.refresh()
 
     async def _fetch(self) -> FetchedKeys:
-        headers = {"Accept": f"{MEDIA_TYPE}, application/json", "Accept-Encoding": "identity"}
+        headers = {
+            "Accept": f"{MEDIA_TYPE}, application/json",
+            "Accept-Encoding": "identity",
+            # We keep it ourselves: a cache on the way would hide a new key, or a revoked one.
+            "Cache-Control": "no-cache",
+        }
         async with self._http.stream(
             "GET", self._url, headers=headers, follow_redirects=False
         ) as response:
