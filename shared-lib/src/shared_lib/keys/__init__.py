@@ -9,13 +9,15 @@ from shared_lib.keys._lifecycle import (
     RotationRefused,
     Schedule,
     plan_rotation,
+    plan_turn,
 )
-from shared_lib.keys._store import Rotation, SigningKeyStore
+from shared_lib.keys._store import KeyRevocation, Rotation, SigningKeyStore, UnknownKey
 from shared_lib.keys._table import signing_keys_table
 
 __all__ = [
     "KeyCipher",
     "KeyRecord",
+    "KeyRevocation",
     "KeyState",
     "Keyring",
     "KeysUndecryptable",
@@ -25,6 +27,8 @@ __all__ = [
     "RotationRefused",
     "Schedule",
     "SigningKeyStore",
+    "UnknownKey",
     "plan_rotation",
+    "plan_turn",
     "signing_keys_table",
 ]
