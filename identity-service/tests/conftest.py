@@ -93,7 +93,7 @@ class CoreReceiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_PUT = do_POST
+            do_PUT = do_POST  # noqa: N815  the name that the base class calls
 
             @override
             def log_message(self, format: str, *args: Any) -> None:
