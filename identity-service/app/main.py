@@ -84,6 +84,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         sessions.router,
         people.router,
         keys.router,
+        keys.admin_router,
         discovery.router,
     ):
         app.include_router(router)

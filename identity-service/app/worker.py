@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
@@ -10,6 +11,7 @@ from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.modules.keys.jobs import turn_keys
 from app.modules.models import DATABASE, metadata
 from app.modules.revocations.jobs import send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
@@ -33,6 +35,13 @@ KINDS: tuple[JobKind, ...] = (
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
 RECURRING: tuple[Every, ...] = ()
+
+
+def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
+    """Recurring work whose pace is a setting."""
+    # Often enough for schedules of tests; each look is one statement.
+    pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
+    return (*RECURRING, Every("turn_keys", turn_keys, pace))
 
 
 @asynccontextmanager
@@ -62,7 +71,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             process.databases.runtime(),
             context,
             kinds=KINDS,
-            recurring=RECURRING,
+            recurring=recurring_of(settings),
             metrics=metrics,
         )
 

@@ -41,7 +41,8 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.identity_url, trust_env=False)
         )
-        context = WorkerContext(settings, InternalClient(http, client_credentials(http, settings)))
+        token = client_credentials(http, settings)
+        context = WorkerContext(settings, InternalClient(http, token, refused=token.forget))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

@@ -88,6 +88,14 @@ class Schedule:
         # and a verifier's leeway lets a token live on a little.
         return key.deactivated_at + timedelta(seconds=self.longest_token + self.margin)
 
+    def next_step_from(self, key: KeyRecord) -> datetime | None:
+        """When the key may sign, is due to be followed, or may retire; None when it is over."""
+        if key.state is KeyState.NEXT:
+            return self.signs_from(key)
+        if key.state is KeyState.CURRENT:
+            return self.due_from(key)
+        return self.retires_from(key) if key.state is KeyState.PREVIOUS else None
+
 
 @dataclass(frozen=True, slots=True)
 class RotationPlan:
