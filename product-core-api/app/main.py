@@ -54,6 +54,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
     verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    keys.on_removed(verifier.forget_key)
     public_paths = PublicPaths()
 
     @asynccontextmanager
@@ -74,6 +75,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
+    app.state.keys = keys
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
