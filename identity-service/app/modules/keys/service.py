@@ -8,17 +8,17 @@ from app.core.process import Process
 from app.modules.keys.schemas import KeyRevocationRead, KeyRevoke, SigningKeyRead
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
-from shared_lib.audit import AuditEvent
 from shared_lib.errors import ApiError
 from shared_lib.jwks import MEDIA_TYPE
 from shared_lib.keys import (
     KeyRecord,
-    KeyState,
     PublishedKeys,
     Rotation,
     Schedule,
     SigningKeyStore,
     UnknownKey,
+    revocation_event,
+    rotation_event,
 )
 from shared_lib.tenancy import PlatformTx, ServiceTx, Unit, background_transaction
 from shared_lib.web import Listing, Paging
@@ -72,13 +72,7 @@ async def turn_keys(tx: ServiceTx, store: SigningKeyStore) -> Rotation | None:
     """Take the steps that are due and safe, and tell of them; None when there was none."""
     rotation = await store.turn(tx.connection)
     if rotation is not None:
-        changes = {
-            "current": [rotation.demoted, rotation.promoted],
-            "next": [rotation.promoted, rotation.published],
-            "retired": [[], list(rotation.retired)],
-        }
-        event = AuditEvent("keys.rotate", rotation.promoted or rotation.upcoming, changes=changes)
-        await security_events.record(tx, event)
+        await security_events.record(tx, rotation_event(rotation))
     return rotation
 
 
@@ -91,11 +85,7 @@ async def _revoke(
         raise SigningKeyNotFound from error
     # Repeated: told again, for whoever repeats it fears that it was not heard.
     await revocations.revoke_signing_key(tx, kid, revocation.revoked_at)
-    changes = {"state": [revocation.state.value, KeyState.REVOKED.value]}
-    if revocation.promoted is not None:
-        changes["current"] = [kid, revocation.promoted]
-    event = AuditEvent("keys.revoke", kid, reason=reason, changes=changes)
-    await security_events.record(tx, event)
+    await security_events.record(tx, revocation_event(revocation, reason))
     return KeyRevocationRead(kid, revocation.revoked_at, revocation.promoted, revocation.known_from)
 
 
