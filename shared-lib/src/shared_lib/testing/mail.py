@@ -15,6 +15,12 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+# Settings of mail with which production starts; no server is asked before a mail is sent.
+REAL_MAIL = {
+    "smtp_host": "mail.example.com",
+    "mail_from": "Phase Zero <no-reply@example.com>",
+    "web_url": "https://app.example.com",
+}
 _LINK = re.compile(r"https?://\S+")
 
 
