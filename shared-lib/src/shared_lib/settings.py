@@ -27,6 +27,8 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from shared_lib.limits import RateLimit, RedisUrl
+
 Network = IPv4Network | IPv6Network
 Environment = Literal["development", "staging", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -138,6 +140,18 @@ class ServiceSettings(BaseSettings):
 
     trusted_proxies: Networks = ()
     """Networks, separated by commas, whose `X-Forwarded-For` is believed."""
+
+    rate_limit_principal: RateLimit = "1200/minute"
+    """Requests of one person, service account or support agent. `off`: no limit."""
+
+    rate_limit_organization: RateLimit = "12000/minute"
+    """Requests of all people and service accounts of one organization. `off`: no limit."""
+
+    rate_limit_address: RateLimit = "1200/minute"
+    """Requests without a token from one client address (IPv6: one /64). `off`: no limit."""
+
+    redis_url: RedisUrl = SecretStr("")
+    """Redis, where all processes count together; without it each counts for itself."""
 
     log_level: LogLevel = "info"
     """The lowest level that is logged. Each request is one line at `info`."""

@@ -19,6 +19,7 @@ from shared_lib.tenancy._dependencies import (
 from shared_lib.tenancy._gates import PublicPaths, UnsafeToStart, check_database, check_operations
 from shared_lib.tenancy._guard import Guard, passing_role
 from shared_lib.tenancy._listing import NewestFirst
+from shared_lib.tenancy._openapi import oauth_paths
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, door, operation_of
 from shared_lib.tenancy._route import OperationRoute
 from shared_lib.tenancy._session import CommitNotAllowed, RequestSession
@@ -75,6 +76,7 @@ __all__ = [
     "current_tenant_id",
     "door",
     "literal",
+    "oauth_paths",
     "opening_batch",
     "operation_of",
     "passing_role",

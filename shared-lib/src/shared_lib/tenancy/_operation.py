@@ -54,6 +54,7 @@ class Operation:
     modes: frozenset[AccessMode]
     audited: bool
     tenant_parameter: str | None
+    oauth: bool
     transactions: Transactional
 
     def check(self, token: TokenData | None) -> None:
@@ -95,6 +96,7 @@ def operation_of(route: Any) -> Operation:
         modes=modes,
         audited=any(access.audited for access in accesses),
         tenant_parameter=_only(name, "tenant_parameter", tenants, None),
+        oauth=any(access.oauth for access in accesses),
         transactions=transactions,
     )
 
