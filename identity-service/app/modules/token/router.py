@@ -9,13 +9,13 @@ from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
 from app.modules.token import service
-from app.modules.token.schemas import (
-    FORM_PARAMETERS,
-    ExchangedTokenRead,
+from app.modules.token.schemas import FORM_PARAMETERS, ExchangedTokenRead, TokenRead
+from shared_lib.errors import (
+    DatabaseUnavailable,
+    KeysUnavailable,
     OAuthErrorRead,
-    TokenRead,
+    oauth_problems,
 )
-from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, problems
 from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
@@ -37,14 +37,14 @@ _FORM = {
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": OAuthErrorRead, "description": "A refusal (RFC 6749 section 5.2)"},
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
-    **problems(SignInBusy, KeysUnavailable, DatabaseUnavailable),
+    **oauth_problems(SignInBusy, KeysUnavailable, DatabaseUnavailable),
 }
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @router.post(
     "/token",
-    dependencies=[public("own")],
+    dependencies=[public("own", oauth=True)],
     response_model=TokenRead | ExchangedTokenRead,
     responses=_REFUSALS,
     openapi_extra=_FORM,
