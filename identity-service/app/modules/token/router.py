@@ -9,7 +9,7 @@ from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
 from app.modules.token import service
-from app.modules.token.schemas import FORM_PARAMETERS, ExchangedTokenRead, TokenRead
+from app.modules.token.schemas import FORM_PARAMETERS
 from shared_lib.errors import (
     DatabaseUnavailable,
     KeysUnavailable,
@@ -45,7 +45,7 @@ _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 @router.post(
     "/token",
     dependencies=[public("own", oauth=True)],
-    response_model=TokenRead | ExchangedTokenRead,
+    response_model=service.AnyToken,
     responses=_REFUSALS,
     openapi_extra=_FORM,
 )
