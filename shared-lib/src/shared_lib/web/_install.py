@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -19,9 +20,12 @@ from shared_lib.web._rate_limit import RateLimitMiddleware
 from shared_lib.web._request_context import RequestContextMiddleware
 from shared_lib.web._security_headers import SecurityHeadersMiddleware
 
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Request-ID")
-_EXPOSED_HEADERS = ("X-Request-ID", "Retry-After")
+_CORS: dict[str, Any] = {
+    "allow_methods": ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"),
+    "allow_headers": ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),
+    "allow_credentials": True,
+    "expose_headers": ("X-Request-ID", "Retry-After", "Idempotency-Replayed"),
+}
 
 
 def install_middleware(
@@ -55,13 +59,6 @@ def install_middleware(
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.body_limit_bytes)
     app.add_middleware(ErrorMiddleware, oauth_paths=oauth_paths)
     if settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.allowed_origins,
-            allow_methods=_METHODS,
-            allow_headers=_REQUEST_HEADERS,
-            allow_credentials=True,
-            expose_headers=_EXPOSED_HEADERS,
-        )
+        app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **_CORS)
     app.add_middleware(SecurityHeadersMiddleware, hsts=settings.environment != "development")
     app.add_middleware(RequestContextMiddleware, trusted_proxies=settings.trusted_proxies)
