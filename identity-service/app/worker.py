@@ -43,6 +43,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
     async with AsyncExitStack() as closing:
         closing.push_async_callback(process.databases.aclose)
         closing.callback(process.passwords.close)
+        closing.push_async_callback(process.limiter.aclose)
         await check_database(
             process.databases.all(),
             metadata,
