@@ -3,11 +3,13 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.models import DATABASE, metadata
@@ -32,7 +34,9 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager

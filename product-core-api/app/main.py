@@ -13,7 +13,7 @@ from app.core.database import databases_of
 from app.core.identity import Identity, basic_authorization
 from app.core.jobs import queue
 from app.core.keys import StoredKeySet
-from app.core.models import DATABASE
+from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events import router as audit_events
 from app.modules.audit_events.models import events
@@ -76,7 +76,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
                 await pool.aclose()
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
-    app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
+    app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -44,7 +44,7 @@ class ApiError(Exception):
     and a 503 always `Retry-After`.
 
     `message` is shown to people in place of `title`; `headers` of an instance win over those of
-    its class.
+    its class. `extensions` are further members of the problem (RFC 9457 3.2), declared in Problem.
     """
 
     code: ClassVar[str]
@@ -74,10 +74,12 @@ class ApiError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldError] = (),
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message or self.title)
         self.message = message or self.title
         self.errors = tuple(errors)
+        self.extensions = dict(extensions or {})
         self.headers = {**with_headers_of(self.status, self.default_headers), **_lower(headers)}
 
 

@@ -22,6 +22,9 @@ class Problem(BaseModel):
         list[FieldError] | None,
         Field(description="The wrong values, where the refusal is about values"),
     ] = None
+    resource_id: Annotated[
+        str | None, Field(description="`request_already_done`: what the request made")
+    ] = None
 
 
 def problems(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:

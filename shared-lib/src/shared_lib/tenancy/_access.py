@@ -55,3 +55,19 @@ class Access:
     tenant_parameter: str | None = None
     oauth: bool = False
     transactions: Transactional = "request"
+
+
+@dataclass(frozen=True)
+class Idempotent:
+    """What becomes of a request that is sent again under the same Idempotency-Key.
+
+    Without `keeps` its whole answer is kept and given again. `keeps` is for answers that hold a
+    credential, and for operations with transactions of their own: only that member of the answer
+    is kept, an id. `reason` says why nothing is: the operation takes no key.
+    """
+
+    keeps: str | None = None
+    reason: str = ""
+
+    async def __call__(self) -> None:
+        """Used as a dependency, it only stands there to be read."""
