@@ -3,11 +3,13 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.models import DATABASE, metadata
@@ -33,7 +35,9 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager
@@ -44,6 +48,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
     async with AsyncExitStack() as closing:
         closing.push_async_callback(process.databases.aclose)
         closing.callback(process.passwords.close)
+        closing.push_async_callback(process.limiter.aclose)
         await check_database(
             process.databases.all(),
             metadata,

@@ -24,6 +24,8 @@ PREDICATES_AS_DEPARSED: Mapping[Predicate, str] = {
     "::uuid AS current_setting))",
     Predicate.PERSON: "(person_id = ( SELECT (current_setting('app.current_person'::text, true))"
     "::uuid AS current_setting))",
+    Predicate.ACTOR: "(actor_id = ( SELECT (current_setting('app.current_actor'::text, true))"
+    "::uuid AS current_setting))",
     Predicate.SUPPORT_SESSION: "(id = ( SELECT (current_setting('app.support_session'::text, true))"
     "::uuid AS current_setting))",
     Predicate.EVERY_ROW: "true",
