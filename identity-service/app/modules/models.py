@@ -2,19 +2,23 @@
 
 from app.core.models import DATABASE, metadata
 from app.modules.clients import models as clients
+from app.modules.invitations import models as invitations
 from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.people import models as people
 from app.modules.revocations import models as revocations
 from app.modules.sessions import models as sessions
+from app.modules.tenants import models as tenants
 
 __all__ = [
     "DATABASE",
     "clients",
+    "invitations",
     "keys",
     "memberships",
     "metadata",
     "people",
     "revocations",
     "sessions",
+    "tenants",
 ]

@@ -4,12 +4,82 @@ from uuid import UUID
 
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
-from app.modules.people.schemas import Candidate, MeRead, Standing
+from app.modules.people.domain import LONGEST, SHORTEST, Weakness, weakness_of
+from app.modules.people.schemas import Candidate, MeRead, Profile, Standing
 from shared_lib.clock import utc_now
-from shared_lib.errors import TokenRevoked
+from shared_lib.errors import ApiError, FieldError, TokenRevoked
+from shared_lib.ids import uuid7
 from shared_lib.tenancy import Tx, UserTx
 
-__all__ = ["find_candidate", "get_me", "lock_standing", "remember_tenant", "renew_hash"]
+__all__ = [
+    "EmailTaken",
+    "PasswordTooWeak",
+    "check_password",
+    "create_person",
+    "find_candidate",
+    "get_me",
+    "is_known",
+    "lock_standing",
+    "remember_tenant",
+    "renew_hash",
+]
+
+_WEAKNESSES = {
+    Weakness.TOO_SHORT: f"Use at least {SHORTEST} characters; 15 or more are better",
+    Weakness.TOO_LONG: f"Use at most {LONGEST} characters",
+    Weakness.TOO_COMMON: "This password is easily guessed; several unrelated words are better",
+}
+
+
+class EmailTaken(ApiError):
+    """Somebody has this address. Told only to who has shown that the address is his."""
+
+    code = "email_taken"
+    status = 409
+    title = "There is an account with this address already"
+
+
+class PasswordTooWeak(ApiError):
+    """The password may not be chosen; `errors` says why."""
+
+    code = "password_too_weak"
+    status = 422
+    title = "Choose another password"
+
+
+def check_password(password: str, email: str, *, field: str = "body.password") -> None:
+    """Refuse a password that may not be chosen for `email`. Raises PasswordTooWeak.
+
+    `field` is where it stands in the request.
+    """
+    weakness = weakness_of(password, email)
+    if weakness is not None:
+        raise PasswordTooWeak(errors=[FieldError(field, weakness, _WEAKNESSES[weakness])])
+
+
+async def create_person(
+    tx: Tx, *, email: str, name: str, password_hash: str, person_id: UUID | None = None
+) -> Profile:
+    """Make a person who has shown that the address is his, with a password. Raises EmailTaken.
+
+    `person_id` for a caller that has announced it (`app.current_person`) before.
+    """
+    profile = await repository.insert_person(
+        tx,
+        person_id or uuid7(),
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        now=utc_now(),
+    )
+    if profile is None:
+        raise EmailTaken
+    return profile
+
+
+async def is_known(tx: Tx, email: str) -> bool:
+    """Whether somebody has this address. Nothing that a stranger sees may depend on it."""
+    return await repository.is_known(tx, email)
 
 
 async def get_me(tx: UserTx) -> MeRead:
