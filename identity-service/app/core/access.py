@@ -26,17 +26,20 @@ def signed_in() -> Any:
 
 
 def organization(*roles: str) -> Any:
-    """Declare that a member of an organization calls, in one of `roles`."""
+    """Declare that a member with one of `roles` works on his organization's rows.
+
+    Whatever state it is in: admission refuses when it is suspended, and trials are the core's.
+    """
     return Depends(Guard(Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE)))
 
 
 def platform(*roles: str) -> Any:
-    """Declare that staff of the platform call, in one of `roles`."""
+    """Declare that staff of the platform with one of `roles` work across organizations."""
     return Depends(Guard(Access(Scope.PLATFORM, roles=frozenset(roles))))
 
 
 def internal() -> Any:
-    """Declare that another of our services calls."""
+    """Declare that the core calls."""
     return Depends(Guard(Access(Scope.SERVICE)))
 
 

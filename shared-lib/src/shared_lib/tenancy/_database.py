@@ -1,7 +1,8 @@
 """The pooled connections of one PostgreSQL role."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -86,7 +87,9 @@ class Database:
         pool_size: int,
         pool_timeout: float,
         application_name: str,
+        **server_settings: str,
     ) -> None:
+        """`server_settings` are sent when a connection is made, beside the application's name."""
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -100,7 +103,7 @@ class Database:
                 "max_cached_statement_lifetime": 0,
                 "command_timeout": 10,
                 "timeout": 5,
-                "server_settings": {"application_name": application_name},
+                "server_settings": {"application_name": application_name, **server_settings},
             },
         )
         self.size = pool_size
@@ -127,13 +130,22 @@ class Database:
                 raise DatabaseUnavailable from error
             raise
 
-    async def check(self) -> None:
-        """Raise unless a connection can be had and answers: a readiness check."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection without a transaction, for work that is nobody's request."""
         lease = await self.lease()
         try:
-            await lease.connection.execute("SELECT 1")
+            yield lease.connection
         finally:
-            lease.release()
+            try:
+                await lease.roll_back()
+            finally:
+                lease.release()
+
+    async def check(self) -> None:
+        """Raise unless a connection can be had and answers: a readiness check."""
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
 
     def turn_over(self) -> None:
         """Called by a lease that ended."""
