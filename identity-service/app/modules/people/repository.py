@@ -51,6 +51,7 @@ _IS_KNOWN = Statement(
     select(true()).where(Person.email_normalized == func.lower(bindparam("email", type_=Text))),
     bool,
 )
+_EXISTS = Statement(select(true()).where(_THIS), bool)
 _INSERT_PERSON = Statement(
     insert(Person)
     .values(
@@ -102,6 +103,11 @@ async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:
 async def is_known(tx: Tx, email: str) -> bool:
     """Whether somebody, active or not, has this address."""
     return await tx.one(_IS_KNOWN, email=email) is not None
+
+
+async def exists(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person, active or not."""
+    return await tx.one(_EXISTS, person_id=person_id) is not None
 
 
 async def insert_person(

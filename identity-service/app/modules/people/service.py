@@ -6,6 +6,8 @@ from app.modules.memberships import service as memberships
 from app.modules.people import repository
 from app.modules.people.domain import LONGEST, SHORTEST, Weakness, weakness_of
 from app.modules.people.schemas import Candidate, MeRead, Profile, Standing
+from app.modules.security_events import service as security_events
+from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, FieldError, TokenRevoked
 from shared_lib.ids import uuid7
@@ -16,8 +18,10 @@ __all__ = [
     "PasswordTooWeak",
     "check_password",
     "create_person",
+    "exists",
     "find_candidate",
     "get_me",
+    "get_profile",
     "is_known",
     "lock_standing",
     "remember_tenant",
@@ -74,7 +78,14 @@ async def create_person(
     )
     if profile is None:
         raise EmailTaken
+    event = AuditEvent("people.create", resource_id=str(profile.id))
+    await security_events.record(tx, event, person_id=profile.id)
     return profile
+
+
+async def exists(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person."""
+    return await repository.exists(tx, person_id)
 
 
 async def is_known(tx: Tx, email: str) -> bool:
@@ -84,20 +95,27 @@ async def is_known(tx: Tx, email: str) -> bool:
 
 async def get_me(tx: UserTx) -> MeRead:
     """The person who calls and all organizations that he belongs to."""
+    profile = await get_profile(tx)
     token = tx.caller.token
-    profile = await repository.get_profile(tx, token.sub) if token else None
-    if token is None or profile is None:
-        raise TokenRevoked
     return MeRead(
         id=profile.id,
         email=profile.email,
         name=profile.name,
         verified=profile.verified,
         platform_role=profile.platform_role,
-        tenant_id=token.tenant_id,
-        role=token.role,
+        tenant_id=token.tenant_id if token else None,
+        role=token.role if token else None,
         memberships=await memberships.list_memberships(tx, profile.id),
     )
+
+
+async def get_profile(tx: UserTx) -> Profile:
+    """The person who calls."""
+    token = tx.caller.token
+    profile = await repository.get_profile(tx, token.sub) if token else None
+    if profile is None:
+        raise TokenRevoked
+    return profile
 
 
 async def find_candidate(tx: Tx, email: str) -> Candidate | None:
