@@ -99,9 +99,21 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "GET /.well-known/oauth-authorization-server": "public",
         "GET /health/live": "public",
         "GET /health/ready": "public",
+        "DELETE /invitations/{invitation_id}": "organization",
+        "DELETE /members/me": "organization",
+        "DELETE /members/{person_id}": "organization",
+        "GET /invitations": "organization",
         "GET /me": "user",
+        "GET /members": "organization",
+        "PATCH /members/{person_id}": "organization",
+        "POST /invitations": "organization",
+        "POST /invitations/accept": "public",
+        "POST /invitations/lookup": "public",
+        "POST /invitations/{invitation_id}/resend": "organization",
         "POST /logout": "user",
+        "POST /me/invitations/accept": "user",
         "POST /token": "public",
+        "PUT /internal/tenants/{tenant_id}": "service",
     }
 
 

@@ -43,9 +43,7 @@ _COLUMNS = (
     Invitation.expires_at,
 )
 _OPEN = select(*_COLUMNS).where(_OURS, _NOT_ENDED, Invitation.expires_at > _NOW)
-_PAGES = NewestFirst(
-    _OPEN, InvitationRead, created=Invitation.created_at, identity=Invitation.id
-)
+_PAGES = NewestFirst(_OPEN, InvitationRead, created=Invitation.created_at, identity=Invitation.id)
 _LOCK = Statement(_OPEN.where(Invitation.id == _ID).with_for_update(), InvitationRead)
 _INVITER = func.member_profile(Invitation.invited_by).table_valued(
     column("email", Text), column("name", Text), column("active", Boolean), name="inviter"
@@ -97,7 +95,7 @@ _FOUND = func.find_invitation(_ID).table_valued(
     name="found",
 )
 _FIND = Statement(select(*_FOUND.c), FoundInvitation)
-_ACCEPT = Statement(select(func.accept_invitation(_ID, _NOW, type_=Boolean)), bool)
+_ACCEPT: Statement[bool] = Statement(select(func.accept_invitation(_ID, _NOW, type_=Boolean)), bool)
 
 
 async def list_open(tx: TenantTx, page: PageRequest, now: datetime) -> Listing[InvitationRead]:
@@ -176,4 +174,4 @@ async def find_invitation(tx: Tx, invitation_id: UUID) -> FoundInvitation | None
 
 async def accept(tx: Tx, invitation_id: UUID, now: datetime) -> bool:
     """Whether the person whom `tx` is for has become a member by this invitation, just now."""
-    return bool(await tx.one(_ACCEPT, id=invitation_id, now=now))
+    return await tx.one(_ACCEPT, id=invitation_id, now=now) is True

@@ -41,9 +41,7 @@ _MANAGED = problems(service.InvitationNotFound, memberships.RoleNotAllowed)
     dependencies=[organization(*MANAGERS)],
     status_code=201,
     response_model=InvitationRead,
-    responses=problems(
-        service.AlreadyInvited, service.AlreadyMember, memberships.RoleNotAllowed
-    ),
+    responses=problems(service.AlreadyInvited, service.AlreadyMember, memberships.RoleNotAllowed),
 )
 async def create_invitation(tx: TenantTransaction, create: InvitationCreate) -> Response:
     """Invite an address into the caller's organization; the link goes there by mail."""

@@ -201,9 +201,7 @@ async def accept_as_somebody_new(
         return await _join(tx, invitation, person_id)
 
 
-async def accept_signed_in(
-    tx: UserTx, settings: IdentitySettings, token: str
-) -> MembershipRead:
+async def accept_signed_in(tx: UserTx, settings: IdentitySettings, token: str) -> MembershipRead:
     """Let the caller into the organization that has invited his own address.
 
     Raises one of DEAD_LINKS, InvitationForAnotherAddress, AlreadyMember, or MissingPermission for

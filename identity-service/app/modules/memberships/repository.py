@@ -46,9 +46,7 @@ _OF_PERSON = (
     .where(Membership.active, Tenant.status != "purged")
     .order_by(Membership.created_at, Membership.tenant_id)
 )
-_LIST = Statement(
-    _OF_PERSON.add_columns(Tenant.slug, Tenant.name, Membership.role), MembershipRead
-)
+_LIST = Statement(_OF_PERSON.add_columns(Tenant.slug, Tenant.name, Membership.role), MembershipRead)
 # Held, so that a role that is being taken away is in no token that outlives the change.
 _HOLD_STANDINGS = Statement(
     _OF_PERSON.add_columns(Membership.role, Membership.tokens_not_before).with_for_update(
@@ -91,9 +89,7 @@ _PAGES = {
     )
     for addresses in (True, False)
 }
-_GET = Statement(
-    _members(_PROFILE.c.email).where(Membership.person_id == _PERSON), MemberRead
-)
+_GET = Statement(_members(_PROFILE.c.email).where(Membership.person_id == _PERSON), MemberRead)
 _FIND = Statement(select(func.find_member(bindparam("email", type_=Text), type_=Uuid)), _only)
 # In one order, lest two who change each other's rows wait for each other.
 _LOCK = Statement(

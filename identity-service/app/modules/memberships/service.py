@@ -157,9 +157,7 @@ def refuse_role_above(own: str, *roles: str) -> None:
 
 async def joined(tx: Tx, tenant_id: UUID, person_id: UUID, role: str) -> None:
     """Tell of somebody who has become a member."""
-    event = AuditEvent(
-        "members.create", resource_id=str(person_id), changes={"role": [None, role]}
-    )
+    event = AuditEvent("members.create", resource_id=str(person_id), changes={"role": [None, role]})
     await security_events.record(tx, event, tenant_id=tenant_id, person_id=person_id)
     await _tell(tx, tenant_id, person_id)
 
