@@ -92,7 +92,7 @@ class ScheduleSettings(BaseSettings):
         )
 
 
-class KeySettings(ScheduleSettings, WorkerSettings):
+class KeySettings(ScheduleSettings, WorkerSettings, env_prefix="IDENTITY_"):
     """What the identity service knows about its signing keys, under the same names."""
 
     encryption_key: SecretStr
