@@ -91,6 +91,8 @@ class Preparation:
             for database in reversed(DIRECTORIES):  # memberships point at organizations
                 _say(f"Loading demo data into {database} …")
                 self._complete(database, "app.demo")
+        else:
+            self._require_no_demo()
         self._hand_out()
         _say("Everything is ready.")
 
@@ -103,6 +105,17 @@ class Preparation:
             time.sleep(STEP_SECONDS)
         password = quote(self.password_file.read_text().strip(), safe="")
         return f"postgresql://postgres:{password}@{self.host}:5432/postgres"
+
+    def _require_no_demo(self) -> None:
+        """Development may have left its accounts: then no service gets, or keeps, its secrets."""
+        try:
+            self._complete("identity", "app.demo", "--none")
+        except PreparationError as error:
+            for database in DIRECTORIES:
+                self.service_path(database).unlink(missing_ok=True)
+            raise PreparationError(
+                f"ENVIRONMENT={self.environment} does not run on databases with demo accounts."
+            ) from error
 
     def _complete(self, database: str, *module: str) -> None:
         result = subprocess.run(  # noqa: S603 - our own programs
@@ -119,7 +132,7 @@ class Preparation:
             check=False,
         )
         if result.returncode:
-            raise PreparationError(f"{module[0]} failed for the database {database}.")
+            raise PreparationError(f"{' '.join(module)} failed for the database {database}.")
 
     def _hand_out(self) -> None:
         """Give each service its own variables (0600) and the names of the applied revisions.
