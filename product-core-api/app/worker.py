@@ -11,7 +11,7 @@ from app.core.access import PLATFORM_ROLES, admission
 from app.core.database import databases_of
 from app.core.identity import client_credentials
 from app.core.jobs import WorkerContext, queue
-from app.core.models import DATABASE
+from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events.models import events
 from app.modules.models import metadata
@@ -40,6 +40,7 @@ KINDS: tuple[JobKind, ...] = (
 )
 RECURRING: tuple[Every, ...] = (
     Every("end_expired_support_sessions", end_expired_support_sessions, timedelta(seconds=30)),
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
 )
 
 
@@ -66,7 +67,7 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(
             queue,
-            Runtime(databases, admission, events, PLATFORM_ROLES),
+            Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers),
             context,
             kinds=KINDS,
             recurring=RECURRING,

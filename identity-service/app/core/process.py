@@ -1,6 +1,7 @@
 """What one process of the service holds, and how handlers ask for it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import NAMESPACE_URL, uuid5
 
@@ -11,6 +12,7 @@ from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
+from shared_lib.limits import RateLimiter
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
@@ -19,6 +21,7 @@ from shared_lib.tokens import (
     TokenVerifier,
     sign,
 )
+from shared_lib.web import general_limits
 
 WEB_CLIENT = "phase-zero-web"
 
@@ -36,6 +39,7 @@ class Process:
     verifier: TokenVerifier
     passwords: PasswordHashing
     claims: AccessTokenClaims
+    limiter: RateLimiter
 
     @classmethod
     def of(cls, settings: IdentitySettings) -> "Process":
@@ -52,6 +56,12 @@ class Process:
             ),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
+            limiter=RateLimiter(
+                {**general_limits(settings), **settings.throttles},
+                service="identity",
+                secret=settings.encryption_key.get_secret_value().encode(),
+                redis_url=settings.redis_url.get_secret_value(),
+            ),
         )
 
     def sign(self, claims: Claims) -> str:
@@ -70,9 +80,14 @@ class Process:
         return self.sign(claims)
 
 
-def issued_at() -> int:
-    """The present instant as the `iat` of a token."""
-    return int(utc_now().timestamp())
+def issued_at(*not_before: datetime | None, now: datetime | None = None) -> int:
+    """The present instant as the `iat` of a token, or the first full second after `not_before`.
+
+    Tokens issued until `not_before` are dead; so one that is issued in the same second is dated up
+    to a second ahead, which verifiers allow for.
+    """
+    earliest = [int(each.timestamp()) + 1 for each in not_before if each is not None]
+    return max([int((now or utc_now()).timestamp()), *earliest])
 
 
 async def current_process(request: Request) -> Process:

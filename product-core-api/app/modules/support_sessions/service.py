@@ -91,6 +91,7 @@ async def impersonate(
         await repository.insert_session(tx, values)
         await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
         await queue.enqueue(tx, SEND_STARTED, tenant_id=tenant_id, session_id=str(session_id))
+        await unit.complete(tx, session_id)
     return Impersonation(
         session_id, tenant_id, wish.mode, expires_at, token.access_token, "Bearer", token.expires_in
     )
