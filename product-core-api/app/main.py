@@ -18,6 +18,7 @@ from app.core.settings import CoreSettings
 from app.modules.audit_events import router as audit_events
 from app.modules.audit_events.models import events
 from app.modules.me import router as me
+from app.modules.members import router as members
 from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
@@ -131,7 +132,8 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         organizations.admin_router,
     ):
         app.include_router(router, prefix=API)
-    app.include_router(revocations.router)
+    for router in (members.router, revocations.router):
+        app.include_router(router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 
 

@@ -2,6 +2,7 @@
 
 from shared_lib.tables._catalogue import (
     PATCHED_MINORS,
+    PREDICATES_AS_DEPARSED,
     ServerState,
     catalogue_faults,
     role_faults,
@@ -28,6 +29,7 @@ __all__ = [
     "COLUMN_TYPES",
     "NAMING_CONVENTION",
     "PATCHED_MINORS",
+    "PREDICATES_AS_DEPARSED",
     "Grant",
     "Isolation",
     "Kind",
