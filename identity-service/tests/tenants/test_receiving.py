@@ -179,7 +179,8 @@ async def test_the_founder_is_seen_to_by_the_first_fact_that_names_him(
 async def test_founding_at_once_happens_once(identity: Identity, tell: Any) -> None:
     tenant_id = uuid7()
     address = f"first-{tenant_id.hex}@example.com"
-    await asyncio.gather(*(tell(tenant_id, first_owner_email=address) for _ in range(6)))
+    facts = [tell(tenant_id, first_owner_email=address) for _ in range(6)]
+    assert {response.status_code for response in await asyncio.gather(*facts)} == {204}
     rows = await identity.admin.fetch("SELECT * FROM invitations WHERE tenant_id = $1", tenant_id)
     assert [(each["email"], each["role"], each["invited_by"]) for each in rows] == [
         (address, "owner", None)
@@ -200,6 +201,9 @@ async def test_the_first_owner_is_invited_by_mail_in_nobody_s_name(
     accepted = await accept_new(identity, link.partition("#token=")[2])
     assert (accepted.status_code, accepted.json()["role"]) == (201, "owner")
     assert len(await owners(identity, tenant_id)) == 1
+    await tell(tenant_id, version=2, first_owner_email=address)
+    invited = "SELECT count(*) FROM invitations WHERE tenant_id = $1"
+    assert await identity.admin.fetchval(invited, tenant_id) == 1, "once, whatever became of it"
 
 
 async def test_a_founder_whom_nobody_knows_is_no_silent_loss(identity: Identity, tell: Any) -> None:
