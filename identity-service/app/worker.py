@@ -3,11 +3,13 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.invitations.jobs import send_invitation
@@ -23,7 +25,7 @@ from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
-from shared_lib.mail import make_mailer
+from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -38,10 +40,12 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
     JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
-    JobKind(SEND_INVITATION, send_invitation),
+    mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager
@@ -52,6 +56,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
     async with AsyncExitStack() as closing:
         closing.push_async_callback(process.databases.aclose)
         closing.callback(process.passwords.close)
+        closing.push_async_callback(process.limiter.aclose)
         await check_database(
             process.databases.all(),
             metadata,
