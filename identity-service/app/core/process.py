@@ -1,5 +1,6 @@
 """What one process of the service holds, and how handlers ask for it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,11 +10,14 @@ from app.core.database import Databases, connection
 from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
+from shared_lib.errors import InvalidToken
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
 from shared_lib.tokens import (
+    CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
     AccessTokenClaims,
     Claims,
+    TokenData,
     TokenVerifier,
     sign,
 )
@@ -29,6 +33,7 @@ class Process:
     databases: Databases
     keyring: Keyring
     verifier: TokenVerifier
+    core_verifier: TokenVerifier
     passwords: PasswordHashing
     claims: AccessTokenClaims
 
@@ -44,9 +49,8 @@ class Process:
             settings=settings,
             databases=databases,
             keyring=keyring,
-            verifier=TokenVerifier(
-                issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
-            ),
+            verifier=_verifier(settings, keyring, IDENTITY_AUDIENCE),
+            core_verifier=_verifier(settings, keyring, CORE_AUDIENCE),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
         )
@@ -54,6 +58,18 @@ class Process:
     def sign(self, claims: Claims) -> str:
         """Sign an access token. Raises KeysUnavailable."""
         return sign(claims, self.keyring.signing_key())
+
+    async def verify_any(self, token: str) -> TokenData | None:
+        """The claims of a token that we signed for whichever service; None for anything else."""
+        for verifier in (self.verifier, self.core_verifier):
+            for internal in (False, True):
+                with suppress(InvalidToken):
+                    return await verifier.verify(token, internal=internal)
+        return None
+
+
+def _verifier(settings: IdentitySettings, keyring: Keyring, audience: str) -> TokenVerifier:
+    return TokenVerifier(issuer=settings.issuer, keys=keyring, audience=audience)
 
 
 def issued_at() -> int:

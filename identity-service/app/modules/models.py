@@ -6,6 +6,7 @@ from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.people import models as people
 from app.modules.revocations import models as revocations
+from app.modules.service_accounts import models as service_accounts
 from app.modules.sessions import models as sessions
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "metadata",
     "people",
     "revocations",
+    "service_accounts",
     "sessions",
 ]

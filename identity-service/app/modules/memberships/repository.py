@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select
+from sqlalchemy import Uuid, bindparam, func, select
 
 from app.modules.memberships.models import Membership, Tenant
 from app.modules.memberships.schemas import MembershipRead
@@ -17,6 +17,18 @@ _LIST = Statement(
     .order_by(Membership.created_at, Membership.tenant_id),
     MembershipRead,
 )
+
+_COUNT_TENANT: Statement[int] = Statement(
+    select(func.count()).where(
+        Tenant.id == bindparam("tenant", type_=Uuid), Tenant.status != "purged"
+    ),
+    int,
+)
+
+
+async def is_tenant_known(tx: Tx, tenant_id: UUID) -> bool:
+    """Whether there is such an organization, in whatever state."""
+    return bool(await tx.one(_COUNT_TENANT, tenant=tenant_id))
 
 
 async def list_memberships(tx: Tx, person_id: UUID) -> list[MembershipRead]:

@@ -7,7 +7,12 @@ from app.modules.memberships import repository
 from app.modules.memberships.schemas import MembershipRead
 from shared_lib.tenancy import Tx
 
-__all__ = ["default_membership", "list_memberships"]
+__all__ = ["default_membership", "is_tenant_known", "list_memberships"]
+
+
+async def is_tenant_known(tx: Tx, tenant_id: UUID) -> bool:
+    """Whether there is such an organization, in whatever state; not one that was purged."""
+    return await repository.is_tenant_known(tx, tenant_id)
 
 
 async def list_memberships(tx: Tx, person_id: UUID) -> list[MembershipRead]:

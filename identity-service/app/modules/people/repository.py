@@ -47,6 +47,7 @@ _GET_PROFILE = Statement(
     ).where(_THIS),
     Profile,
 )
+_COUNT_ACTIVE: Statement[int] = Statement(select(func.count()).where(_THIS, Person.active), int)
 _REMEMBER_TENANT: Statement[Any] = Statement(
     update(Person)
     .where(_THIS)
@@ -67,6 +68,11 @@ async def find_candidate(tx: Tx, email: str) -> Candidate | None:
 async def lock_standing(tx: Tx, person_id: UUID) -> Standing | None:
     """A person, whom nobody else changes until the transaction ends."""
     return await tx.one(_LOCK_STANDING, person_id=person_id)
+
+
+async def is_active(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person, and nobody shut him out."""
+    return bool(await tx.one(_COUNT_ACTIVE, person_id=person_id))
 
 
 async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:

@@ -9,7 +9,7 @@ from shared_lib.clock import utc_now
 from shared_lib.errors import TokenRevoked
 from shared_lib.tenancy import Tx, UserTx
 
-__all__ = ["find_candidate", "get_me", "lock_standing", "remember_tenant", "renew_hash"]
+__all__ = ["find_candidate", "get_me", "is_active", "lock_standing", "remember_tenant", "renew_hash"]
 
 
 async def get_me(tx: UserTx) -> MeRead:
@@ -39,6 +39,11 @@ async def lock_standing(tx: Tx, person_id: UUID) -> Standing | None:
     """What decides about a person's tokens, until the transaction ends; None when inactive."""
     standing = await repository.lock_standing(tx, person_id)
     return standing if standing and standing.active else None
+
+
+async def is_active(tx: Tx, person_id: UUID) -> bool:
+    """Whether a person may act at all."""
+    return await repository.is_active(tx, person_id)
 
 
 async def remember_tenant(tx: Tx, standing: Standing, tenant_id: UUID | None) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from shared_lib.errors._api_error import CODE, REALM
 
-# RFC 6749 5.2 and RFC 8693 2.2.2
+# RFC 6749 5.2, RFC 8693 2.2.2 and RFC 7009 2.2.1
 _ERRORS = frozenset(
     {
         "invalid_request",
@@ -20,6 +20,7 @@ _ERRORS = frozenset(
         "unsupported_grant_type",
         "invalid_scope",
         "invalid_target",
+        "unsupported_token_type",
     }
 )
 _DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
@@ -29,9 +30,10 @@ _NEVER_STORED = {"cache-control": "no-store", "pragma": "no-cache"}
 class OAuthError(Exception):
     """A refusal at an OAuth endpoint.
 
-    `error` is one of RFC 6749 5.2 or `invalid_target` (RFC 8693 2.2.2), `code` is our stable
-    `detail`, `description` is for developers and keeps to the characters that the RFC allows
-    (printable ASCII without quotation mark and backslash). ValueError when one of them does not.
+    `error` is one of RFC 6749 5.2, `invalid_target` (RFC 8693 2.2.2) or `unsupported_token_type`
+    (RFC 7009 2.2.1), `code` is our stable `detail`, `description` is for developers and keeps to
+    the characters that the RFC allows (printable ASCII without quotation mark and backslash).
+    ValueError when one of them does not.
     """
 
     def __init__(

@@ -28,6 +28,9 @@ class Predicate(StrEnum):
     TENANT = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
     PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)"
     SUPPORT_SESSION = "id = (SELECT current_setting('app.support_session', true)::uuid)"
+    # A service account before its secret was compared, and once it was: that one, no other.
+    ACTOR = "id = (SELECT current_setting('app.current_actor', true)::uuid)"
+    ACCOUNT = "account_id = (SELECT current_setting('app.current_actor', true)::uuid)"
     EVERY_ROW = "true"
 
 
