@@ -3,10 +3,11 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Depends, Request
 
-from app.core.database import Databases, connection
+from app.core.database import Databases
 from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
@@ -23,6 +24,9 @@ from shared_lib.tokens import (
 )
 
 WEB_CLIENT = "phase-zero-web"
+
+# The `sub` by which identity names itself to other services; it stands in no table.
+_SELF = uuid5(NAMESPACE_URL, "urn:phase-zero:identity-service")
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,7 @@ class Process:
         """Everything that follows from the settings. Connects to nothing."""
         databases = Databases.of(settings)
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
-        keyring = Keyring(
-            lambda: connection(databases.worker), SigningKeyStore(cipher, settings.schedule)
-        )
+        keyring = Keyring(databases.worker.connection, SigningKeyStore(cipher, settings.schedule))
         return cls(
             settings=settings,
             databases=databases,
@@ -66,6 +68,17 @@ class Process:
                 with suppress(InvalidToken):
                     return await verifier.verify(token, internal=internal)
         return None
+
+    async def internal_token(self) -> str:
+        """A token of identity itself for the `/internal/` operations of the core."""
+        claims = self.claims.service(
+            sub=_SELF,
+            client_id=IDENTITY_AUDIENCE,
+            audience=CORE_AUDIENCE,
+            iat=issued_at(),
+            lifetime=60,
+        )
+        return self.sign(claims)
 
 
 def _verifier(settings: IdentitySettings, keyring: Keyring, audience: str) -> TokenVerifier:
