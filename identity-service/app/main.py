@@ -15,6 +15,7 @@ from app.modules.discovery import router as discovery
 from app.modules.keys import router as keys
 from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
+from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
 from app.modules.token import router as token
 from shared_lib.health import health_router
@@ -83,6 +84,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        service_accounts.router,
         keys.router,
         discovery.router,
     ):

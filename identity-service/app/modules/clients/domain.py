@@ -33,9 +33,7 @@ def account_id_of(credentials: ClientCredentials) -> UUID | None:
     return account_id if str(account_id) == credentials.client_id else None
 
 
-def invalid_client(
-    credentials: ClientCredentials, *, always_challenge: bool = False
-) -> OAuthError:
+def invalid_client(credentials: ClientCredentials, *, always_challenge: bool = False) -> OAuthError:
     """Client authentication failed; which part of it is not said."""
     return _refusal(basic=credentials.basic or always_challenge)
 

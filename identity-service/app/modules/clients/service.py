@@ -83,9 +83,7 @@ async def ensure_core_account(connection: asyncpg.Connection, settings: Identity
     )
 
 
-async def _authenticated(
-    tx: Tx, credentials: ClientCredentials, account_id: UUID
-) -> Client | None:
+async def _authenticated(tx: Tx, credentials: ClientCredentials, account_id: UUID) -> Client | None:
     now, secret = utc_now(), credentials.secret or ""
     ours = await repository.find_client(tx, credentials.client_id or "")
     sent = sha256(secret.encode()).digest()

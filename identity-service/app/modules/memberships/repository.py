@@ -28,7 +28,8 @@ _COUNT_TENANT: Statement[int] = Statement(
 
 async def is_tenant_known(tx: Tx, tenant_id: UUID) -> bool:
     """Whether there is such an organization, in whatever state."""
-    return bool(await tx.one(_COUNT_TENANT, tenant=tenant_id))
+    found = await tx.one(_COUNT_TENANT, tenant=tenant_id)
+    return bool(found)
 
 
 async def list_memberships(tx: Tx, person_id: UUID) -> list[MembershipRead]:

@@ -72,7 +72,8 @@ async def lock_standing(tx: Tx, person_id: UUID) -> Standing | None:
 
 async def is_active(tx: Tx, person_id: UUID) -> bool:
     """Whether there is such a person, and nobody shut him out."""
-    return bool(await tx.one(_COUNT_ACTIVE, person_id=person_id))
+    found = await tx.one(_COUNT_ACTIVE, person_id=person_id)
+    return bool(found)
 
 
 async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:

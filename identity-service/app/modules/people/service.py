@@ -9,7 +9,14 @@ from shared_lib.clock import utc_now
 from shared_lib.errors import TokenRevoked
 from shared_lib.tenancy import Tx, UserTx
 
-__all__ = ["find_candidate", "get_me", "is_active", "lock_standing", "remember_tenant", "renew_hash"]
+__all__ = [
+    "find_candidate",
+    "get_me",
+    "is_active",
+    "lock_standing",
+    "remember_tenant",
+    "renew_hash",
+]
 
 
 async def get_me(tx: UserTx) -> MeRead:

@@ -1,4 +1,4 @@
-"""Secrets of service accounts as values, and which role an account may have. Pure but for chance."""
+"""Secrets as values, and which role a service account may have. Pure but for chance."""
 
 import secrets
 import string

@@ -31,7 +31,9 @@ class ServiceAccount(Base):
 
     __table_args__: Any = (
         CheckConstraint("role IN ('admin', 'standard', 'viewer')", name="role"),
-        CheckConstraint("revoked_at IS NULL OR coalesce(tokens_not_before >= revoked_at, false)", name="revoked"),
+        CheckConstraint(
+            "revoked_at IS NULL OR coalesce(tokens_not_before >= revoked_at, false)", name="revoked"
+        ),
         Index("ix_service_accounts_newest", "tenant_id", "created_at", "id"),
         # Whoever authenticates itself names no organization.
         Index("ix_service_accounts_id", "id"),

@@ -91,7 +91,11 @@ async def create_service_account_secret(
     responses=problems(service.ServiceAccountNotFound, service.SecretNotFound),
 )
 async def revoke_service_account_secret(
-    tx: TenantTransaction, account_id: UUID, secret_id: UUID, revoke_tokens: _RevokeTokens = False
+    tx: TenantTransaction,
+    account_id: UUID,
+    secret_id: UUID,
+    *,
+    revoke_tokens: _RevokeTokens = False,
 ) -> None:
     """Revoke a secret for ever. Tokens live on until they expire, unless `revoke_tokens` is set."""
     await service.revoke_secret(tx, account_id, secret_id, revoke_tokens=revoke_tokens)

@@ -24,6 +24,8 @@ from shared_lib.ids import uuid7
 from shared_lib.tenancy import TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
 
+Changes = dict[str, list[str | None]]
+
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
 # A revoked account gets no further token, so the clocks of our processes may differ by this.
 _CLOCKS_DIFFER = timedelta(minutes=1)
@@ -99,7 +101,8 @@ async def create_service_account(tx: TenantTx, new: ServiceAccountCreate) -> Ser
         )
     )
     secret = await _insert_secret(tx, account.id, new, now)
-    await _tell(tx, "service_accounts.create", account.id, name=new.name, role=new.role)
+    made: Changes = {"name": [None, new.name], "role": [None, new.role]}
+    await _tell(tx, "service_accounts.create", account.id, made)
     return ServiceAccountCreated(
         id=account.id,
         name=account.name,
@@ -142,7 +145,8 @@ async def create_secret(tx: TenantTx, account_id: UUID, new: SecretCreate) -> Se
     if len(alive) >= MOST_SECRETS:
         raise TooManySecrets
     secret = await _insert_secret(tx, account_id, new, now)
-    await _tell(tx, "service_account_secrets.create", account_id, secret_id=str(secret.id))
+    made: Changes = {"secret_id": [None, str(secret.id)]}
+    await _tell(tx, "service_account_secrets.create", account_id, made)
     return secret
 
 
@@ -164,7 +168,8 @@ async def revoke_secret(
     now = utc_now()
     if secrets[secret_id].revoked_at is None:
         await repository.revoke_secret(tx, account_id, secret_id, now)
-        await _tell(tx, "service_account_secrets.revoke", account_id, secret_id=str(secret_id))
+        gone: Changes = {"secret_id": [str(secret_id), None]}
+        await _tell(tx, "service_account_secrets.revoke", account_id, gone)
     if revoke_tokens and account.active:
         await repository.end_tokens(tx, account_id, now)
         await revocations.revoke_service_account(tx, tx.tenant_id, account_id, now)
@@ -228,8 +233,9 @@ async def _insert_secret(
     return secret
 
 
-async def _tell(tx: TenantTx, action: str, account_id: UUID, **made: str) -> None:
-    changes = {name: [None, value] for name, value in made.items()} or None
+async def _tell(
+    tx: TenantTx, action: str, account_id: UUID, changes: Changes | None = None
+) -> None:
     event = AuditEvent(action, str(account_id), changes=changes)
     await security_events.record(tx, event, tenant_id=tx.tenant_id)
 

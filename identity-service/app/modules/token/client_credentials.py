@@ -70,9 +70,7 @@ def _machine_claims(
     return claims if audience is None else {**claims, "aud": [audience]}
 
 
-def _audience(
-    request: OAuthRequest, allowed: tuple[str, ...], *, required: bool
-) -> str | None:
+def _audience(request: OAuthRequest, allowed: tuple[str, ...], *, required: bool) -> str | None:
     """The audience that was asked for. Raises OAuthError `invalid_target` (RFC 8707 section 2)."""
     audience = request.require("audience") if required else request.get("audience")
     if request.get("resource") is not None or audience not in (None, *allowed):

@@ -21,9 +21,7 @@ from shared_lib.tokens import TokenData
 _INACTIVE = IntrospectionRead(active=False)
 
 
-async def introspect(
-    process: Process, unit: Unit[Tx], request: OAuthRequest
-) -> dict[str, object]:
+async def introspect(process: Process, unit: Unit[Tx], request: OAuthRequest) -> dict[str, object]:
     """The members of the answer (section 2.2). Raises OAuthError.
 
     A service account is told about access tokens of its own organization, one of our own services
