@@ -28,6 +28,9 @@ def upgrade() -> None:
     op.rename_table('service_accounts', 'trusted_clients')
     for old, new in RENAMED:
         op.execute(f'ALTER TABLE trusted_clients RENAME CONSTRAINT {old} TO {new}')
+    # They have come along with the table; a test looks for them in writing.
+    op.execute('GRANT SELECT ON trusted_clients TO identity_auth')
+    op.execute('GRANT SELECT, INSERT, UPDATE (secret_hash, updated_at) ON trusted_clients TO identity_worker')
     op.create_table('service_accounts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),

@@ -80,7 +80,7 @@ def test_policies_and_grants_are_written_out_in_the_migrations() -> None:
     written = "".join(
         path.read_text() for path in sorted((SERVICE / "migrations/versions").glob("*.py"))
     ).replace("\\'", "'")
-    assert len(declared_tables(metadata)) == 12
+    assert len(declared_tables(metadata)) == 15
     for table in metadata.sorted_tables:
         for statement in security_statements(table, "identity"):
             assert statement in written
@@ -97,10 +97,19 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
     assert scopes == {
         "GET /.well-known/jwks.json": "public",
         "GET /.well-known/oauth-authorization-server": "public",
+        "GET /.well-known/oauth-authorization-server/{issuer_path}": "public",
         "GET /health/live": "public",
         "GET /health/ready": "public",
+        "DELETE /service-accounts/{account_id}": "organization",
+        "DELETE /service-accounts/{account_id}/secrets/{secret_id}": "organization",
         "GET /me": "user",
+        "GET /service-accounts": "organization",
+        "GET /service-accounts/{account_id}": "organization",
+        "POST /introspect": "public",
         "POST /logout": "user",
+        "POST /revoke": "public",
+        "POST /service-accounts": "organization",
+        "POST /service-accounts/{account_id}/secrets": "organization",
         "POST /token": "public",
     }
 

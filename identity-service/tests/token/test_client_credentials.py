@@ -1,9 +1,7 @@
 """The client credentials grant: RFC 6749 sections 2.3, 4.4 and 5.2, as programs meet them."""
 
 from base64 import b64encode
-from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -276,67 +274,3 @@ async def test_its_token_is_none_between_services(identity: Identity, account: A
         f"/internal/tenants/{uuid7()}", json={}, headers=bearer(await account.token())
     )
     assert (response.status_code, response.json()["detail"]) == (401, "invalid_token")
-
-
-ROWS = ("service_accounts", "service_account_secrets", "revoked_tokens")
-
-
-@pytest.mark.parametrize("table", ROWS)
-async def test_sign_in_sees_the_one_account_that_it_is_asked_about(
-    settings: IdentitySettings, owner: Owner, table: str
-) -> None:
-    accounts = [await owner.create(), await (await Owner.make(owner.identity)).create()]
-    for account in accounts:
-        await account.post("/revoke", token=await account.token())
-    url = settings.auth_database_url.get_secret_value().replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    statement = f"SELECT * FROM {table}"  # noqa: S608
-    with pytest.raises(asyncpg.InvalidTextRepresentationError):
-        await connection.execute("SET app.current_actor = ''; " + statement)
-    for account in accounts:
-        await connection.execute(f"SET app.current_actor = '{account.id}'")
-        rows = await connection.fetch(statement)
-        key = "id" if table == "service_accounts" else "account_id"
-        assert [str(row[key]) for row in rows] == [account.id]
-    await connection.close()
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE service_accounts SET role = 'admin'",
-        "UPDATE service_account_secrets SET secret_hash = sha256('mine')",
-        "UPDATE service_account_secrets SET revoked_at = NULL",
-        "INSERT INTO service_account_secrets SELECT * FROM service_account_secrets",
-        "DELETE FROM service_accounts",
-    ],
-)
-async def test_sign_in_changes_no_account(
-    settings: IdentitySettings, account: Account, statement: str
-) -> None:
-    url = settings.auth_database_url.get_secret_value().replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    await connection.execute(f"SET app.current_actor = '{account.id}'")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await connection.execute(statement)
-    await connection.close()
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE service_accounts SET revoked_at = NULL, tokens_not_before = NULL",
-        "UPDATE service_account_secrets SET revoked_at = NULL",
-    ],
-)
-async def test_what_was_revoked_stays_revoked(
-    settings: IdentitySettings, account: Account, statement: str
-) -> None:
-    await account.revoke()
-    url = settings.app_database_url.get_secret_value().replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    tenant: Any = account.owner.organization.id
-    await connection.execute(f"SET app.current_tenant = '{tenant}'")
-    with pytest.raises(asyncpg.CheckViolationError, match="stays ended"):
-        await connection.execute(statement)
-    await connection.close()
