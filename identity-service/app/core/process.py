@@ -16,6 +16,7 @@ from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
+    PEOPLE_AUDIENCES,
     AccessTokenClaims,
     Claims,
     TokenData,
@@ -37,7 +38,7 @@ class Process:
     databases: Databases
     keyring: Keyring
     verifier: TokenVerifier
-    core_verifier: TokenVerifier
+    fresh_verifiers: tuple[TokenVerifier, ...]
     passwords: PasswordHashing
     claims: AccessTokenClaims
 
@@ -51,8 +52,15 @@ class Process:
             settings=settings,
             databases=databases,
             keyring=keyring,
-            verifier=_verifier(settings, keyring, IDENTITY_AUDIENCE),
-            core_verifier=_verifier(settings, keyring, CORE_AUDIENCE),
+            verifier=TokenVerifier(
+                issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
+            ),
+            fresh_verifiers=tuple(
+                TokenVerifier(
+                    issuer=settings.issuer, keys=keyring, audience=audience, cache_size=0
+                )
+                for audience in PEOPLE_AUDIENCES
+            ),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
         )
@@ -62,8 +70,10 @@ class Process:
         return sign(claims, self.keyring.signing_key())
 
     async def verify_any(self, token: str) -> TokenData | None:
-        """The claims of a token that we signed for whichever service; None for anything else."""
-        for verifier in (self.verifier, self.core_verifier):
+        """The claims of a token that we signed for whichever service, looked at anew each time;
+        None for anything else.
+        """
+        for verifier in self.fresh_verifiers:
             for internal in (False, True):
                 with suppress(InvalidToken):
                     return await verifier.verify(token, internal=internal)
@@ -79,10 +89,6 @@ class Process:
             lifetime=60,
         )
         return self.sign(claims)
-
-
-def _verifier(settings: IdentitySettings, keyring: Keyring, audience: str) -> TokenVerifier:
-    return TokenVerifier(issuer=settings.issuer, keys=keyring, audience=audience)
 
 
 def issued_at() -> int:

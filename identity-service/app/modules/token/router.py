@@ -88,7 +88,6 @@ async def revoke_token(
     "/introspect",
     dependencies=[public("own")],
     response_model=IntrospectionRead,
-    response_model_exclude_none=True,
     responses=_REFUSALS,
     openapi_extra=_form(INTROSPECTION_PARAMETERS, "token"),
 )
