@@ -9,6 +9,7 @@ from uuid import UUID
 from typing_extensions import override
 
 from app.core.access import admission
+from app.core.models import kept_answers
 from app.core.settings import IdentitySettings
 from shared_lib.tenancy import Database, Runtime, Scope, Settings, Tx, Unit, opening_batch
 from shared_lib.tokens import TokenData
@@ -59,6 +60,7 @@ class Databases:
                 Scope.SERVICE: self.worker,
             },
             admission=admission,
+            answers=kept_answers,
         )
 
     async def aclose(self) -> None:
@@ -100,8 +102,12 @@ async def transaction_of_account(unit: Unit[Any], account_id: UUID) -> AsyncIter
 
 @asynccontextmanager
 async def transaction_with(unit: Unit[Any], token: TokenData) -> AsyncIterator[Tx]:
-    """A transaction such as the person who sends `token` would get. Raises TokenRevoked."""
-    operation = replace(unit.operation, scope=Scope.USER)
+    """A transaction such as the person who sends `token` would get, for all that it names.
+
+    Raises TokenRevoked or TenantBlocked.
+    """
+    scope = Scope.PLATFORM if token.role else Scope.USER
+    operation = replace(unit.operation, scope=Scope.ORGANIZATION if token.tenant_id else scope)
     caller = replace(unit.caller, token=token)
     async with Unit[Any](unit.runtime, operation, caller).transaction() as tx:
         yield tx

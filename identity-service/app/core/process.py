@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,6 +14,7 @@ from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
 from shared_lib.errors import InvalidToken
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
+from shared_lib.limits import RateLimiter
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
@@ -23,6 +25,7 @@ from shared_lib.tokens import (
     TokenVerifier,
     sign,
 )
+from shared_lib.web import general_limits
 
 WEB_CLIENT = "phase-zero-web"
 
@@ -41,6 +44,7 @@ class Process:
     fresh_verifiers: tuple[TokenVerifier, ...]
     passwords: PasswordHashing
     claims: AccessTokenClaims
+    limiter: RateLimiter
 
     @classmethod
     def of(cls, settings: IdentitySettings) -> "Process":
@@ -56,13 +60,17 @@ class Process:
                 issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
             ),
             fresh_verifiers=tuple(
-                TokenVerifier(
-                    issuer=settings.issuer, keys=keyring, audience=audience, cache_size=0
-                )
+                TokenVerifier(issuer=settings.issuer, keys=keyring, audience=audience, cache_size=0)
                 for audience in PEOPLE_AUDIENCES
             ),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
+            limiter=RateLimiter(
+                {**general_limits(settings), **settings.throttles},
+                service="identity",
+                secret=settings.encryption_key.get_secret_value().encode(),
+                redis_url=settings.redis_url.get_secret_value(),
+            ),
         )
 
     def sign(self, claims: Claims) -> str:
@@ -91,9 +99,14 @@ class Process:
         return self.sign(claims)
 
 
-def issued_at() -> int:
-    """The present instant as the `iat` of a token."""
-    return int(utc_now().timestamp())
+def issued_at(*not_before: datetime | None, now: datetime | None = None) -> int:
+    """The present instant as the `iat` of a token, or the first full second after `not_before`.
+
+    Tokens issued until `not_before` are dead; so one that is issued in the same second is dated up
+    to a second ahead, which verifiers allow for.
+    """
+    earliest = [int(each.timestamp()) + 1 for each in not_before if each is not None]
+    return max([int((now or utc_now()).timestamp()), *earliest])
 
 
 async def current_process(request: Request) -> Process:

@@ -11,6 +11,33 @@ depends_on = None
 # What was called a service account is one of our own services: it gives up the name.
 RENAMED = (('pk_service_accounts', 'pk_trusted_clients'), ('uq_service_accounts_client_id', 'uq_trusted_clients_client_id'))
 
+# One of our own services is admitted by its row, which has another name now.
+ADMIT_CLIENT = """
+CREATE OR REPLACE PROCEDURE public.admit_client()
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    client uuid := nullif(current_setting('app.current_actor', true), '')::uuid;
+BEGIN
+    IF current_setting('app.admitted', true) = 'once' THEN
+        RAISE EXCEPTION 'this transaction was admitted before';
+    END IF;
+    SET LOCAL app.admitted = 'once';
+    IF (
+        SELECT 1 FROM public.{table} c WHERE c.id = client AND c.active LIMIT 1
+    ) IS NULL THEN
+        RAISE EXCEPTION 'token_revoked' USING ERRCODE = 'PT401';
+    END IF;
+END
+$$
+"""
+
+
+def admit_clients_of(table: str) -> None:
+    op.execute("SET LOCAL ROLE identity_definer")
+    op.execute(ADMIT_CLIENT.format(table=table))
+    op.execute("SET LOCAL ROLE identity_owner")
+
+
 # The grants let role app revoke; these keep it from taking that back.
 KEEP_ENDED_TRIGGERS = (
     """
@@ -28,9 +55,11 @@ def upgrade() -> None:
     op.rename_table('service_accounts', 'trusted_clients')
     for old, new in RENAMED:
         op.execute(f'ALTER TABLE trusted_clients RENAME CONSTRAINT {old} TO {new}')
+    admit_clients_of('trusted_clients')
     # They have come along with the table; a test looks for them in writing.
     op.execute('GRANT SELECT ON trusted_clients TO identity_auth')
     op.execute('GRANT SELECT, INSERT, UPDATE (secret_hash, updated_at) ON trusted_clients TO identity_worker')
+    op.execute('GRANT SELECT (id, active) ON trusted_clients TO identity_definer')
     op.create_table('service_accounts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -75,14 +104,13 @@ def upgrade() -> None:
     op.execute("CREATE POLICY service_accounts_app ON service_accounts FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid))")
     op.execute("CREATE POLICY service_accounts_auth_select ON service_accounts FOR SELECT TO identity_auth USING (id = (SELECT current_setting('app.current_actor', true)::uuid))")
     op.execute('GRANT SELECT, INSERT, UPDATE (revoked_at, tokens_not_before) ON service_accounts TO identity_app')
-    op.execute('GRANT SELECT ON service_accounts TO identity_auth')
+    op.execute('GRANT SELECT (tenant_id, id, role, active, tokens_not_before) ON service_accounts TO identity_auth')
     op.execute('ALTER TABLE service_account_secrets ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE service_account_secrets FORCE ROW LEVEL SECURITY')
     op.execute("CREATE POLICY service_account_secrets_app ON service_account_secrets FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid))")
-    op.execute("CREATE POLICY service_account_secrets_auth_select ON service_account_secrets FOR SELECT TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid))")
-    op.execute("CREATE POLICY service_account_secrets_auth_update ON service_account_secrets FOR UPDATE TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid))")
-    op.execute('GRANT SELECT, INSERT, UPDATE (revoked_at) ON service_account_secrets TO identity_app')
-    op.execute('GRANT SELECT, UPDATE (last_used_at) ON service_account_secrets TO identity_auth')
+    op.execute("CREATE POLICY service_account_secrets_auth ON service_account_secrets FOR ALL TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (account_id = (SELECT current_setting('app.current_actor', true)::uuid))")
+    op.execute('GRANT SELECT (tenant_id, account_id, id, created_at, expires_at, revoked_at, last_used_at), INSERT, UPDATE (revoked_at) ON service_account_secrets TO identity_app')
+    op.execute('GRANT SELECT (tenant_id, account_id, id, created_at, expires_at, revoked_at, last_used_at, secret_hash), UPDATE (last_used_at) ON service_account_secrets TO identity_auth')
     op.execute('ALTER TABLE revoked_tokens ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE revoked_tokens FORCE ROW LEVEL SECURITY')
     op.execute("CREATE POLICY revoked_tokens_auth ON revoked_tokens FOR ALL TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (account_id = (SELECT current_setting('app.current_actor', true)::uuid))")
@@ -101,3 +129,4 @@ def downgrade() -> None:
     for old, new in RENAMED:
         op.execute(f'ALTER TABLE trusted_clients RENAME CONSTRAINT {new} TO {old}')
     op.rename_table('trusted_clients', 'service_accounts')
+    admit_clients_of('service_accounts')

@@ -41,14 +41,14 @@ async def test_sign_in_sees_the_one_account_that_it_is_asked_about(
 ) -> None:
     accounts = [account, await account.owner.create()]
     async with connected(settings, "auth") as connection:
-        statement = f"SELECT * FROM {table}"  # noqa: S608
+        key = "id" if table == "service_accounts" else "account_id"
+        statement = f"SELECT {key} FROM {table}"  # noqa: S608
         with pytest.raises(asyncpg.InvalidTextRepresentationError):
             await connection.execute(statement)
         for each in accounts:
             await use(each)
             await connection.execute(f"SET app.current_actor = '{each.id}'")
             rows = await connection.fetch(statement)
-            key = "id" if table == "service_accounts" else "account_id"
             assert [str(row[key]) for row in rows] == [each.id]
 
 
@@ -83,6 +83,7 @@ async def test_no_other_role_sees_any(settings: IdentitySettings, role: str, tab
 @pytest.mark.parametrize(
     "statement",
     [
+        "SELECT name FROM service_accounts",
         "UPDATE service_accounts SET role = 'admin'",
         "UPDATE service_account_secrets SET secret_hash = sha256('mine')",
         "UPDATE service_account_secrets SET revoked_at = NULL",
@@ -92,7 +93,7 @@ async def test_no_other_role_sees_any(settings: IdentitySettings, role: str, tab
         "UPDATE trusted_clients SET secret_hash = sha256('mine')",
     ],
 )
-async def test_sign_in_changes_no_account(
+async def test_sign_in_reads_no_name_and_changes_no_account(
     settings: IdentitySettings, account: Account, statement: str
 ) -> None:
     async with connected(settings, "auth") as connection:
@@ -104,6 +105,7 @@ async def test_sign_in_changes_no_account(
 @pytest.mark.parametrize(
     "statement",
     [
+        "SELECT secret_hash FROM service_account_secrets",  # T7
         "UPDATE service_accounts SET name = 'x'",
         "UPDATE service_accounts SET role = 'admin'",
         "UPDATE service_account_secrets SET secret_hash = sha256('mine')",
@@ -111,7 +113,7 @@ async def test_sign_in_changes_no_account(
         "DELETE FROM service_account_secrets",
     ],
 )
-async def test_requests_change_nothing_but_ends(
+async def test_requests_read_no_hash_and_change_nothing_but_ends(
     settings: IdentitySettings, account: Account, statement: str
 ) -> None:
     async with connected(settings, "app") as connection:

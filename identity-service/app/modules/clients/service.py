@@ -13,8 +13,8 @@ from app.core.settings import IdentitySettings
 from app.modules.clients import repository
 from app.modules.clients.domain import account_id_of, credentials_of, invalid_client
 from app.modules.clients.schemas import Client, ClientCredentials
-from app.modules.memberships import service as memberships
 from app.modules.service_accounts import service as service_accounts
+from app.modules.tenants import service as tenants
 from shared_lib.clock import utc_now
 from shared_lib.errors import OAuthError
 from shared_lib.ids import uuid7
@@ -91,6 +91,6 @@ async def _authenticated(tx: Tx, credentials: ClientCredentials, account_id: UUI
     machine = await service_accounts.authenticate(tx, account_id, secret, now)
     if ours is not None and right and credentials.secret is not None:
         return Client(ours.id, ours.client_id, now)
-    if machine is None or not await memberships.is_tenant_known(tx, machine.tenant_id):
+    if machine is None or not await tenants.is_known(tx, machine.tenant_id):
         return None
     return Client(machine.id, str(machine.id), now, machine)

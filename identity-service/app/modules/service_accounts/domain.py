@@ -1,4 +1,4 @@
-"""Secrets as values, and which role a service account may have. Pure but for chance."""
+"""Secrets as values: made, hashed, compared. Pure but for chance."""
 
 import secrets
 import string
@@ -7,7 +7,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from zlib import crc32
 
-from app.modules.service_accounts.schemas import MOST_SECRETS, Candidate, MachineRole
+from app.modules.service_accounts.schemas import MOST_SECRETS, Candidate
 
 PREFIX = "pzs_"
 
@@ -16,7 +16,6 @@ _BITS = 256
 _LENGTH = 43  # of 256 bits in base 62
 _CHECKSUM_LENGTH = 6  # of 32 bits in base 62
 _NO_SECRET = bytes(32)
-_RANKS = {"viewer": 1, "standard": 2, "admin": 3, "owner": 4}
 
 
 def new_secret() -> str:
@@ -45,11 +44,6 @@ def matching(candidates: Sequence[Candidate], secret: str) -> Candidate | None:
     for _ in range(len(candidates), MOST_SECRETS):
         compare_digest(_NO_SECRET, sent)
     return found
-
-
-def may_grant(own_role: str | None, role: MachineRole) -> bool:
-    """Whether somebody with `own_role` may make an account of `role`: nobody above himself."""
-    return _RANKS[role] <= _RANKS.get(own_role or "", 0)
 
 
 def _base62(number: int, length: int) -> str:

@@ -10,6 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.models import Base
 from shared_lib.tables import Grant, Policy, Predicate, tenant_table
 
+_SHOWN = (
+    *("tenant_id", "account_id", "id", "created_at"),
+    *("expires_at", "revoked_at", "last_used_at"),
+)
+
 
 class ServiceAccount(Base):
     """A program of an organization; its `id` is its OAuth client id. Once revoked, for ever.
@@ -40,8 +45,8 @@ class ServiceAccount(Base):
         {
             "info": tenant_table(
                 Grant("app", select=True, insert=True, update=("revoked_at", "tokens_not_before")),
-                Grant("auth", select=True),
-                policies=(Policy("auth", Predicate.ACTOR, "SELECT"),),
+                Grant("auth", select=("tenant_id", "id", "role", "active", "tokens_not_before")),
+                policies=(Policy("auth", Predicate.ITSELF, "SELECT"),),
             )
         },
     )
@@ -69,12 +74,10 @@ class ServiceAccountSecret(Base):
         Index("ix_service_account_secrets_account_id", "account_id"),
         {
             "info": tenant_table(
-                Grant("app", select=True, insert=True, update=("revoked_at",)),
-                Grant("auth", select=True, update=("last_used_at",)),
-                policies=(
-                    Policy("auth", Predicate.ACCOUNT, "SELECT"),
-                    Policy("auth", Predicate.ACCOUNT, "UPDATE"),
-                ),
+                # T7: whoever serves members cannot read a hash.
+                Grant("app", select=_SHOWN, insert=True, update=("revoked_at",)),
+                Grant("auth", select=(*_SHOWN, "secret_hash"), update=("last_used_at",)),
+                policies=(Policy("auth", Predicate.ACCOUNT),),
             )
         },
     )

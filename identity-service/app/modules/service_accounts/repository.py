@@ -14,6 +14,7 @@ from app.modules.service_accounts.models import (
 )
 from app.modules.service_accounts.schemas import (
     Candidate,
+    LockedAccount,
     Machine,
     SecretRead,
     ServiceAccountRead,
@@ -68,7 +69,10 @@ _LIST = NewestFirst(
     identity=ServiceAccount.id,
 )
 _GET = Statement(select(*_COLUMNS).where(*_THIS), ServiceAccountRead)
-_LOCK = Statement(select(*_COLUMNS).where(*_THIS).with_for_update(), ServiceAccountRead)
+_LOCK = Statement(
+    select(ServiceAccount.active, ServiceAccount.tokens_not_before).where(*_THIS).with_for_update(),
+    LockedAccount,
+)
 _INSERT: Statement[ServiceAccountRead] = Statement(
     insert(ServiceAccount)
     .values(
@@ -180,7 +184,7 @@ async def get_account(tx: TenantTx, account_id: UUID) -> ServiceAccountRead | No
     return await tx.one(_GET, account_id=account_id)
 
 
-async def lock_account(tx: TenantTx, account_id: UUID) -> ServiceAccountRead | None:
+async def lock_account(tx: TenantTx, account_id: UUID) -> LockedAccount | None:
     """One account, whose secrets nobody else adds or revokes until the transaction ends."""
     return await tx.one(_LOCK, account_id=account_id)
 

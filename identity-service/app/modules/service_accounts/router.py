@@ -6,6 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.core.access import organization
+from app.modules.memberships import service as memberships
+from app.modules.memberships.domain import MANAGERS
 from app.modules.service_accounts import service
 from app.modules.service_accounts.schemas import (
     SecretCreate,
@@ -21,7 +23,7 @@ from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(prefix="/service-accounts", tags=["service_accounts"])
 
-_ADMINS: dict[str, Any] = {"dependencies": [organization("owner", "admin")]}
+_ADMINS: dict[str, Any] = {"dependencies": [organization(*MANAGERS)]}
 _NEVER_STORED = {"Cache-Control": "no-store"}
 _RevokeTokens = Annotated[
     bool,
@@ -46,7 +48,13 @@ async def get_service_account(tx: TenantTransaction, account_id: UUID) -> Respon
     return Json(await service.get_service_account(tx, account_id))
 
 
-@router.post("", **_ADMINS, status_code=201, response_model=ServiceAccountCreated)
+@router.post(
+    "",
+    **_ADMINS,
+    status_code=201,
+    response_model=ServiceAccountCreated,
+    responses=problems(memberships.RoleNotAllowed),
+)
 async def create_service_account(tx: TenantTransaction, new: ServiceAccountCreate) -> Response:
     """Create a service account. Its secret is shown here, and never again."""
     created = await service.create_service_account(tx, new)

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
+
+from shared_lib.web import Body, Name
 
 MOST_SECRETS = 2
 """Secrets of an account that are alive at a time: the old one and the one that replaces it."""
@@ -22,24 +24,11 @@ class MachineRole(StrEnum):
     VIEWER = "viewer"
 
 
-def _without_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("PostgreSQL stores no NUL character")
-    return value
-
-
-_Name = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-    AfterValidator(_without_nul),
-]
 _Days = Annotated[int, Field(ge=1, le=_TEN_YEARS, strict=True)]
 
 
-class SecretCreate(BaseModel):
+class SecretCreate(Body):
     """A further secret. It lives until it is revoked, or `expires_in_days`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     expires_in_days: _Days | None = None
 
@@ -47,7 +36,7 @@ class SecretCreate(BaseModel):
 class ServiceAccountCreate(SecretCreate):
     """A new service account and its first secret."""
 
-    name: _Name
+    name: Name
     role: MachineRole
 
 
@@ -112,6 +101,14 @@ class ServiceAccountCreated:
     created_at: datetime
     revoked_at: datetime | None
     secret: SecretCreated
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAccount:
+    """An account whose secrets nobody else adds or revokes until the transaction ends."""
+
+    active: bool
+    tokens_not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """The rules of service accounts: who may make them, how secrets turn, how they end."""
 
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
+from app.modules.memberships import service as memberships
+from app.modules.memberships.domain import next_not_before
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
 from app.modules.service_accounts import repository
-from app.modules.service_accounts.domain import hash_of, matching, may_grant, new_secret
+from app.modules.service_accounts.domain import hash_of, matching, new_secret
 from app.modules.service_accounts.schemas import (
     MOST_SECRETS,
     Machine,
@@ -19,11 +22,12 @@ from app.modules.service_accounts.schemas import (
 )
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
-from shared_lib.errors import ApiError, MissingPermission
+from shared_lib.errors import ApiError
 from shared_lib.ids import uuid7
 from shared_lib.tenancy import TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
 
+T = TypeVar("T")
 Changes = dict[str, list[str | None]]
 
 _USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -85,10 +89,8 @@ async def get_service_account(tx: TenantTx, account_id: UUID) -> ServiceAccountD
 
 
 async def create_service_account(tx: TenantTx, new: ServiceAccountCreate) -> ServiceAccountCreated:
-    """An account and its first secret. Raises MissingPermission for a role above one's own."""
-    token = tx.caller.token
-    if token is None or not may_grant(token.role, new.role):
-        raise MissingPermission("A service account cannot have a role above your own")
+    """An account and its first secret. Raises RoleNotAllowed for a role above one's own."""
+    memberships.refuse_role_above(memberships.own_role(tx), new.role)
     now = utc_now()
     account = _found(
         await repository.insert_account(
@@ -96,7 +98,7 @@ async def create_service_account(tx: TenantTx, new: ServiceAccountCreate) -> Ser
             id=uuid7(),
             name=new.name,
             role=new.role,
-            created_by=token.sub,
+            created_by=tx.caller.actor_id,
             created_at=now,
         )
     )
@@ -171,8 +173,9 @@ async def revoke_secret(
         gone: Changes = {"secret_id": [str(secret_id), None]}
         await _tell(tx, "service_account_secrets.revoke", account_id, gone)
     if revoke_tokens and account.active:
-        await repository.end_tokens(tx, account_id, now)
-        await revocations.revoke_service_account(tx, tx.tenant_id, account_id, now)
+        not_before = next_not_before(account.tokens_not_before, now)
+        await repository.end_tokens(tx, account_id, not_before)
+        await revocations.revoke_service_account(tx, tx.tenant_id, account_id, not_before)
 
 
 async def authenticate(tx: Tx, account_id: UUID, secret: str, now: datetime) -> Machine | None:
@@ -240,7 +243,7 @@ async def _tell(
     await security_events.record(tx, event, tenant_id=tx.tenant_id)
 
 
-def _found(account: ServiceAccountRead | None) -> ServiceAccountRead:
+def _found(account: T | None) -> T:
     if account is None:
         raise ServiceAccountNotFound
     return account

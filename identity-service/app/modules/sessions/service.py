@@ -32,12 +32,15 @@ __all__ = [
     "find_family",
     "find_usable",
     "issue_next",
+    "list_recent_addresses",
     "present",
     "rotate",
     "sign_out",
     "start",
 ]
 
+_KNOWN_FOR = timedelta(days=30)
+_NOBODY = UUID(int=0)
 _log = structlog.get_logger(__name__)
 
 
@@ -106,6 +109,15 @@ async def find_usable(tx: Tx, refresh_token: str) -> Usable | None:
     if token.expires_at <= utc_now():
         return None
     return Usable(session.person_id, session.client_id, token.expires_at)
+
+
+async def list_recent_addresses(tx: Tx, person_id: UUID | None) -> list[str]:
+    """The client addresses from which a person signed in during the last 30 days.
+
+    None costs the same and has none.
+    """
+    since = utc_now() - _KNOWN_FOR
+    return await repository.list_addresses(tx, person_id or _NOBODY, since)
 
 
 async def present(

@@ -2,10 +2,8 @@
 core; one file per grant.
 """
 
-from datetime import datetime
-
 from app.core.forms import OAuthRequest
-from app.core.process import Process
+from app.core.process import Process, issued_at
 from app.modules.clients import service as clients
 from app.modules.clients.schemas import Client
 from app.modules.service_accounts.schemas import Machine
@@ -49,7 +47,7 @@ def _own_claims(process: Process, client: Client, request: OAuthRequest, lifetim
         sub=client.id,
         client_id=client.client_id,
         audience=IDENTITY_AUDIENCE,
-        iat=int(client.authenticated_at.timestamp()),
+        iat=issued_at(now=client.authenticated_at),
         lifetime=lifetime,
     )
 
@@ -64,7 +62,7 @@ def _machine_claims(
         client_id=client.client_id,
         tenant_id=machine.tenant_id,
         role=machine.role,
-        iat=_issued_at(client.authenticated_at, machine.tokens_not_before),
+        iat=issued_at(machine.tokens_not_before, now=client.authenticated_at),
         lifetime=lifetime,
     )
     return claims if audience is None else {**claims, "aud": [audience]}
@@ -80,9 +78,3 @@ def _audience(request: OAuthRequest, allowed: tuple[str, ...], *, required: bool
             description=f"the audience must be {' or '.join(allowed)}",
         )
     return audience
-
-
-def _issued_at(now: datetime, not_before: datetime | None) -> int:
-    """Tokens issued until `not_before` are dead: the next one is of a later second."""
-    present = int(now.timestamp())
-    return present if not_before is None else max(present, int(not_before.timestamp()) + 1)

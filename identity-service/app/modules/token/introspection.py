@@ -2,19 +2,20 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from uuid import UUID
 
 from app.core.database import transaction_of, transaction_of_account, transaction_with
 from app.core.forms import OAuthRequest
 from app.core.process import Process
 from app.modules.clients import service as clients
 from app.modules.clients.schemas import Client
-from app.modules.memberships import service as memberships
 from app.modules.people import service as people
 from app.modules.service_accounts import service as service_accounts
 from app.modules.sessions import service as sessions
+from app.modules.tenants import service as tenants
 from app.modules.token.schemas import IntrospectionRead
 from shared_lib.clock import utc_now
-from shared_lib.errors import TokenRevoked
+from shared_lib.errors import TenantBlocked, TokenRevoked
 from shared_lib.tenancy import Tx, Unit
 from shared_lib.tokens import TokenData
 
@@ -51,29 +52,33 @@ async def _is_alive(unit: Unit[Tx], token: TokenData) -> bool:
     """
     if token.act is not None or token.exp <= utc_now().timestamp():
         return False
-    if token.is_service:
-        return True
-    if token.sid is None:
-        return await _is_machine_alive(unit, token)
+    if token.tenant_id is not None and not await _is_tenant_known(unit, token.tenant_id):
+        return False
+    if token.sid is not None:
+        return await _is_person_alive(unit, token)
+    return token.tenant_id is None or await _is_machine_alive(unit, token, token.tenant_id)
+
+
+async def _is_tenant_known(unit: Unit[Tx], tenant_id: UUID) -> bool:
+    async with unit.transaction() as tx:
+        return await tenants.is_known(tx, tenant_id)
+
+
+async def _is_person_alive(unit: Unit[Tx], token: TokenData) -> bool:
     try:
-        async with transaction_with(unit, token) as tx:
-            return token.tenant_id is None or any(
-                membership.tenant_id == token.tenant_id and membership.role == token.role
-                for membership in await memberships.list_memberships(tx, token.sub)
-            )
+        async with transaction_with(unit, token):
+            return True
     except TokenRevoked:
         return False
+    except TenantBlocked:
+        return True  # for as long as it lasts the core refuses; nothing has ended
 
 
-async def _is_machine_alive(unit: Unit[Tx], token: TokenData) -> bool:
-    if token.tenant_id is None:
-        return False
+async def _is_machine_alive(unit: Unit[Tx], token: TokenData, tenant_id: UUID) -> bool:
     async with transaction_of_account(unit, token.sub) as tx:
-        return await memberships.is_tenant_known(
-            tx, token.tenant_id
-        ) and await service_accounts.is_token_alive(
+        return await service_accounts.is_token_alive(
             tx,
-            token.tenant_id,
+            tenant_id,
             token.sub,
             token.session_id,
             issued_at=datetime.fromtimestamp(token.iat, UTC),

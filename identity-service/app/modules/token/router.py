@@ -9,15 +9,20 @@ from app.core.access import public
 from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
+from app.core.throttle import TooManyAttempts
 from app.modules.token import service
 from app.modules.token.schemas import (
     FORM_PARAMETERS,
     INTROSPECTION_PARAMETERS,
     REVOCATION_PARAMETERS,
     IntrospectionRead,
-    OAuthErrorRead,
 )
-from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, problems
+from shared_lib.errors import (
+    DatabaseUnavailable,
+    KeysUnavailable,
+    OAuthErrorRead,
+    oauth_problems,
+)
 from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
@@ -40,16 +45,19 @@ def _form(parameters: Mapping[str, str], *required: str) -> dict[str, Any]:
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": OAuthErrorRead, "description": "A refusal (RFC 6749 section 5.2)"},
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
-    **problems(KeysUnavailable, DatabaseUnavailable),
+    **oauth_problems(KeysUnavailable, DatabaseUnavailable),
 }
+_TOKEN_REFUSALS = _REFUSALS | oauth_problems(
+    SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable
+)
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @router.post(
     "/token",
-    dependencies=[public("own")],
+    dependencies=[public("own", oauth=True)],
     response_model=service.AnyToken,
-    responses=_REFUSALS | problems(SignInBusy, KeysUnavailable, DatabaseUnavailable),
+    responses=_TOKEN_REFUSALS,
     openapi_extra=_form(FORM_PARAMETERS),
 )
 async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransactions) -> Response:
@@ -66,7 +74,7 @@ async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransa
 
 @router.post(
     "/revoke",
-    dependencies=[public("own")],
+    dependencies=[public("own", oauth=True)],
     response_class=Response,
     responses=_REFUSALS,
     openapi_extra=_form(REVOCATION_PARAMETERS, "token"),
@@ -86,7 +94,7 @@ async def revoke_token(
 
 @router.post(
     "/introspect",
-    dependencies=[public("own")],
+    dependencies=[public("own", oauth=True)],
     response_model=IntrospectionRead,
     responses=_REFUSALS,
     openapi_extra=_form(INTROSPECTION_PARAMETERS, "token"),

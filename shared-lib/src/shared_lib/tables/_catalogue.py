@@ -19,14 +19,16 @@ from shared_lib.tables._generator import history_trigger, policy_name, role_name
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
 
 # How PostgreSQL writes each predicate back, the same from 15 to 18.
-_DEPARSED = {
+PREDICATES_AS_DEPARSED: Mapping[Predicate, str] = {
     Predicate.TENANT: "(tenant_id = ( SELECT (current_setting('app.current_tenant'::text, true))"
     "::uuid AS current_setting))",
     Predicate.PERSON: "(person_id = ( SELECT (current_setting('app.current_person'::text, true))"
     "::uuid AS current_setting))",
+    Predicate.ACTOR: "(actor_id = ( SELECT (current_setting('app.current_actor'::text, true))"
+    "::uuid AS current_setting))",
     Predicate.SUPPORT_SESSION: "(id = ( SELECT (current_setting('app.support_session'::text, true))"
     "::uuid AS current_setting))",
-    Predicate.ACTOR: "(id = ( SELECT (current_setting('app.current_actor'::text, true))"
+    Predicate.ITSELF: "(id = ( SELECT (current_setting('app.current_actor'::text, true))"
     "::uuid AS current_setting))",
     Predicate.ACCOUNT: "(account_id = ( SELECT (current_setting('app.current_actor'::text, true))"
     "::uuid AS current_setting))",
@@ -175,7 +177,7 @@ def _expected_policies(
 
 
 def _policy_shape(policy: Policy, database: str) -> tuple[str, ...]:
-    predicate = _DEPARSED[policy.predicate]
+    predicate = PREDICATES_AS_DEPARSED[policy.predicate]
     using = "" if policy.command == "INSERT" else predicate
     check = predicate if policy.command in ("ALL", "INSERT") else ""
     role = "{" + role_name(database, policy.role) + "}"
@@ -199,10 +201,12 @@ def _expected_grants(declared: dict[str, Isolation], database: str) -> Iterator[
     for table, isolation in declared.items():
         for grant in isolation.grants:
             prefix = f"{table} to {role_name(database, grant.role)}:"
-            for privilege in ("SELECT", "INSERT", "DELETE"):
-                if getattr(grant, privilege.lower()):
+            for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+                columns = getattr(grant, privilege.lower())
+                if columns is True:
                     yield f"{prefix} {privilege}"
-            yield from (f"{prefix} UPDATE ({column})" for column in grant.update)
+                elif columns:
+                    yield from (f"{prefix} {privilege} ({column})" for column in columns)
 
 
 async def _live_grants(connection: asyncpg.Connection) -> dict[str, str]:

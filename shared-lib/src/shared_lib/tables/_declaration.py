@@ -27,20 +27,24 @@ class Predicate(StrEnum):
 
     TENANT = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
     PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)"
+    ACTOR = "actor_id = (SELECT current_setting('app.current_actor', true)::uuid)"
     SUPPORT_SESSION = "id = (SELECT current_setting('app.support_session', true)::uuid)"
-    # A service account before its secret was compared, and once it was: that one, no other.
-    ACTOR = "id = (SELECT current_setting('app.current_actor', true)::uuid)"
+    # A service account, also while its secret is compared: that one, no other.
+    ITSELF = "id = (SELECT current_setting('app.current_actor', true)::uuid)"
     ACCOUNT = "account_id = (SELECT current_setting('app.current_actor', true)::uuid)"
     EVERY_ROW = "true"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What one role may do with a table. `update` names columns; a role never updates all."""
+    """What one role may do with a table. `update` names columns; a role never updates all.
+
+    `select` and `insert` name the columns that the role may read or give, where they are not all.
+    """
 
     role: str
-    select: bool = False
-    insert: bool = False
+    select: bool | tuple[str, ...] = False
+    insert: bool | tuple[str, ...] = False
     update: tuple[str, ...] = ()
     delete: bool = False
 
@@ -105,6 +109,19 @@ def user_table(*grants: Grant, policies: Iterable[Policy] = ()) -> dict[str, Any
     """Declare rows of one person each, seen by `app` under `app.current_person`."""
     own = (Policy(grant.role, Predicate.PERSON) for grant in grants if grant.role == "app")
     return Isolation(Kind.USER, grants, (*own, *policies)).info
+
+
+def actor_table(*grants: Grant, every_row: Iterable[str] = ()) -> dict[str, Any]:
+    """Declare rows of whoever really acts, a person or a service account.
+
+    Each role sees those of `app.current_actor`; roles in `every_row` see all of them.
+    """
+    unlimited = frozenset(every_row)
+    policies = (
+        Policy(grant.role, Predicate.EVERY_ROW if grant.role in unlimited else Predicate.ACTOR)
+        for grant in grants
+    )
+    return Isolation(Kind.USER, grants, tuple(policies)).info
 
 
 def global_table(*grants: Grant, reason: str) -> dict[str, Any]:

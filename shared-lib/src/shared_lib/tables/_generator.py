@@ -51,14 +51,14 @@ def _policies(table: str, isolation: Isolation, database: str) -> Iterator[str]:
 def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     """GRANT in the fewest statements; never TRUNCATE, REFERENCES or TRIGGER."""
     privileges = [
-        privilege
-        for privilege, given in (
+        f"{verb} ({', '.join(columns)})" if isinstance(columns, tuple) else verb
+        for verb, columns in (
             ("SELECT", grant.select),
             ("INSERT", grant.insert),
-            (f"UPDATE ({', '.join(grant.update)})", bool(grant.update)),
+            ("UPDATE", grant.update),
             ("DELETE", grant.delete),
         )
-        if given
+        if columns
     ]
     if privileges:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
