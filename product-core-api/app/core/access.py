@@ -96,7 +96,7 @@ def admission(operation: Operation, caller: Caller) -> str:
         operation.writes,
         sum(_MODE_BITS[mode] for mode in modes),
         token.tenant_id,
-        token.sid,
+        token.session_id,
         token.iat,
     )
 
