@@ -21,6 +21,7 @@ from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
 from app.modules.revocations import router as revocations
+from app.modules.stats import router as stats
 from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
 from shared_lib.jwks import JwksClient
@@ -72,6 +73,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
+    app.state.settings = settings
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
@@ -125,12 +127,14 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         popups.router,
         me.router,
         organizations.org_router,
+        organizations.orgs_router,
         support_sessions.org_router,
         audit_events.org_router,
         support_sessions.support_router,
         organizations.support_router,
         audit_events.support_router,
         organizations.admin_router,
+        stats.router,
     ):
         app.include_router(router, prefix=API)
     app.include_router(revocations.router)

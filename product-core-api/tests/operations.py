@@ -160,6 +160,26 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "list_support_audit_events": lambda w: Call(
         "GET", f"{_API}/support/audit-log?tenant_id={w.tenant.id}"
     ),
+    "found_organization": lambda _: Call(
+        "POST", f"{_API}/orgs", {"name": "Own", "slug": f"own-{uuid4().hex}"}
+    ),
+    "create_organization": lambda _: Call(
+        "POST",
+        f"{_API}/admin/orgs",
+        {"name": "New", "slug": f"new-{uuid4().hex}", "first_owner_email": "first@example.com"},
+    ),
+    "get_organization": lambda w: Call("GET", f"{_API}/admin/orgs/{w.tenant.id}"),
+    "update_organization": lambda w: Call(
+        "PATCH", f"{_API}/admin/orgs/{w.tenant.id}", {"name": "Renamed"}
+    ),
+    "extend_trial": lambda w: Call(
+        "POST", f"{_API}/admin/orgs/{w.tenant.id}/extend-trial", {"days": 7, "reason": "They asked"}
+    ),
+    "mark_paid": lambda w: Call("POST", f"{_API}/admin/orgs/{w.tenant.id}/mark-paid", {}),
+    "mark_unpaid": lambda w: Call(
+        "POST", f"{_API}/admin/orgs/{w.tenant.id}/mark-unpaid", {"reason": "Charged back"}
+    ),
+    "get_stats": lambda _: Call("GET", f"{_API}/admin/stats"),
     "list_organizations": lambda _: Call("GET", f"{_API}/admin/orgs"),
     "suspend_organization": lambda w: Call(
         "POST", f"{_API}/admin/orgs/{w.tenant.id}/suspend", {"reason": "Unpaid"}

@@ -26,6 +26,8 @@ _DEPARSED = {
     "::uuid AS current_setting))",
     Predicate.SUPPORT_SESSION: "(id = ( SELECT (current_setting('app.support_session'::text, true))"
     "::uuid AS current_setting))",
+    Predicate.FOUNDER: "((founder_id)::text = ( SELECT current_setting('app.current_person'::text,"
+    " true) AS current_setting))",
     Predicate.EVERY_ROW: "true",
 }
 
@@ -196,8 +198,10 @@ def _expected_grants(declared: dict[str, Isolation], database: str) -> Iterator[
         for grant in isolation.grants:
             prefix = f"{table} to {role_name(database, grant.role)}:"
             for privilege in ("SELECT", "INSERT", "DELETE"):
-                if getattr(grant, privilege.lower()):
+                if getattr(grant, privilege.lower()) is True:
                     yield f"{prefix} {privilege}"
+            if isinstance(grant.select, tuple):
+                yield from (f"{prefix} SELECT ({column})" for column in grant.select)
             yield from (f"{prefix} UPDATE ({column})" for column in grant.update)
 
 

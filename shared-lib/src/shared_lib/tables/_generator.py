@@ -53,7 +53,7 @@ def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     privileges = [
         privilege
         for privilege, given in (
-            ("SELECT", grant.select),
+            (_select(grant), bool(grant.select)),
             ("INSERT", grant.insert),
             (f"UPDATE ({', '.join(grant.update)})", bool(grant.update)),
             ("DELETE", grant.delete),
@@ -62,6 +62,11 @@ def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     ]
     if privileges:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
+
+
+def _select(grant: Grant) -> str:
+    columns = grant.select
+    return f"SELECT ({', '.join(columns)})" if isinstance(columns, tuple) else "SELECT"
 
 
 def history_trigger(table: str, isolation: Isolation) -> str:
