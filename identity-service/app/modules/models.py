@@ -1,11 +1,12 @@
 """Every table of the service: what migrations and the start-up gate compare with."""
 
+from app.core.jobs import queue
 from app.core.models import DATABASE, metadata
 from app.modules.clients import models as clients
 from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.people import models as people
-from app.modules.revocations import models as revocations
+from app.modules.security_events import models as security_events
 from app.modules.sessions import models as sessions
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "memberships",
     "metadata",
     "people",
-    "revocations",
+    "queue",
+    "security_events",
     "sessions",
 ]
