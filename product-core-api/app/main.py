@@ -119,6 +119,7 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
     ):
         app.include_router(router, prefix=API)
     app.include_router(revocations.router)
+    app.include_router(audit_events.internal_router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 
 

@@ -14,13 +14,24 @@ from app.core.models import DATABASE
 from app.core.settings import CoreSettings
 from app.modules.audit_events.models import events
 from app.modules.models import metadata
+from app.modules.organizations.jobs import tell_tenant
+from app.modules.organizations.service import TELL as TELL_TENANT
 from shared_lib.internal_client import InternalClient
-from shared_lib.jobs import Every, JobKind, Worker, WorkerMetrics, run_worker
+from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Runtime, Scope, check_database
 
-KINDS: tuple[JobKind, ...] = ()
+KINDS: tuple[JobKind, ...] = (
+    # For ever, and soon: founders wait to get in, and suspended people may be in at identity.
+    JobKind(
+        TELL_TENANT,
+        tell_tenant,
+        lane=URGENT,
+        attempts=None,
+        backoff=Backoff(first=0.5, longest=30),
+    ),
+)
 RECURRING: tuple[Every, ...] = ()
 
 

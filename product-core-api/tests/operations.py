@@ -125,6 +125,29 @@ def _revocation(world: World) -> dict[str, object]:
     return {"revocations": [one]}
 
 
+def security_event(tenant_id: UUID, /, **changes: object) -> dict[str, object]:
+    """An event as the identity service tells it."""
+    good: dict[str, object] = {
+        "tenant_id": str(tenant_id),
+        "id": str(uuid4()),
+        "occurred_at": utc_now().isoformat(),
+        "actor_id": str(uuid4()),
+        "actor_role": "owner",
+        "subject_id": str(uuid4()),
+        "action": "members.update",
+        "resource": "members",
+        "resource_id": str(uuid4()),
+        "outcome": "succeeded",
+        "code": None,
+        "reason": None,
+        "client_ip": "203.0.113.7",
+        "user_agent": "curl/8",
+        "request_id": str(uuid4()),
+        "changes": {"role": ["viewer", "admin"]},
+    }
+    return {name: value for name, value in (good | changes).items() if value != "absent"}
+
+
 _API = "/api/v1"
 
 # By operationId. The identity service is not there, so what asks it is let through when it says so.
@@ -132,6 +155,9 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "live": lambda _: Call("GET", "/health/live"),
     "ready": lambda _: Call("GET", "/health/ready"),
     "receive_revocations": lambda w: Call("POST", "/internal/revocations", _revocation(w)),
+    "receive_audit_events": lambda w: Call(
+        "POST", "/internal/audit-events", {"events": [security_event(w.tenant.id)]}
+    ),
     "get_me": lambda _: Call("GET", f"{_API}/me"),
     "get_org": lambda _: Call("GET", f"{_API}/org"),
     "update_org": lambda _: Call("PATCH", f"{_API}/org", {"name": "Renamed"}),

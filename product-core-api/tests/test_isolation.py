@@ -21,6 +21,7 @@ EXPECTED = {
     "live": "ok",
     "ready": "ok",
     "receive_revocations": "invalid_token",
+    "receive_audit_events": "invalid_token",
     "get_me": "ok",
     "get_org": "ok",
     "update_org": "ok",

@@ -16,8 +16,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$
 """
 
-# A person has no organization yet whose rows he could insert, so this inserts them for him. Who he
-# is, it reads from the transaction's settings; the policy of organizations asks the same again.
+# A person has no organization yet whose rows he could insert, so this inserts them for him: the
+# organization, its event, and the job that tells identity whose it is. Who he is, it reads from the transaction's settings; the policy of organizations asks the same again.
 # Returns the end of the trial; NULL where he has `allowed` unpaid organizations already: one at a
 # time, so that two requests do not count the same. While it counts the tenant is the platform's id,
 # which is no organization: without any, the policy that is for admission would fail.
@@ -59,6 +59,8 @@ BEGIN
         organization::text, 'succeeded', client_ip, user_agent,
         coalesce(current_setting('app.request_id', true), '')
     );
+    INSERT INTO public.jobs (tenant_id, id, kind, arguments, run_at)
+        VALUES (organization, gen_random_uuid(), 'tell_tenant', '{}', now());
     RETURN trial_ends;
 END
 $$

@@ -65,9 +65,9 @@ def test_some_columns_and_what_a_person_founded() -> None:
         )
     )
     founder = "founder_id::text = (SELECT current_setting('app.current_person', true))"
+    founded = f"USING ({founder}) WITH CHECK ({founder})"
     assert security_statements(notes, "shop")[3:] == [
-        "CREATE POLICY notes_definer ON notes FOR ALL TO shop_definer"
-        f" USING ({founder}) WITH CHECK ({founder})",
+        f"CREATE POLICY notes_definer ON notes FOR ALL TO shop_definer {founded}",
         "GRANT SELECT (tenant_id, body), UPDATE (body) ON notes TO shop_app",
         "GRANT SELECT, INSERT ON notes TO shop_definer",
     ]

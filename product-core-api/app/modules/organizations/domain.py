@@ -1,9 +1,9 @@
-"""Pure rules of organizations: when a longer trial ends, what a change was."""
+"""Pure rules of organizations: what a suspension sets, when a trial ends, what a change was."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.modules.organizations.schemas import OrganizationRead, TrialExtend
+from app.modules.organizations.schemas import OrganizationRead, OrganizationStatus, TrialExtend
 from shared_lib.errors import FieldError, ValidationFailed
 
 _DECIDED = ("slug", "name", "status", "trial_ends_at", "paid", "support_access")
@@ -22,6 +22,18 @@ def extended_trial(ends_at: datetime | None, extend: TrialExtend, now: datetime)
     if until > now + _LONGEST_TRIAL:
         raise _refused(extend, "too_late", "A trial ends within five years")
     return until
+
+
+def suspended(reason: str, now: datetime) -> dict[str, Any]:
+    """The columns of an organization that is suspended."""
+    status = OrganizationStatus.SUSPENDED
+    return {"status": status, "suspended_at": now, "suspension_reason": reason}
+
+
+def reactivated() -> dict[str, Any]:
+    """The columns of an organization whose suspension is lifted."""
+    status = OrganizationStatus.ACTIVE
+    return {"status": status, "suspended_at": None, "suspension_reason": None}
 
 
 def differences(before: OrganizationRead, after: OrganizationRead) -> dict[str, list[Any]]:

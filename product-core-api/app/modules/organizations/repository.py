@@ -34,9 +34,10 @@ from app.modules.organizations.schemas import (
     OrganizationRead,
     OrganizationStatus,
     StatusCounts,
+    TenantFact,
 )
 from shared_lib.tables import Statement
-from shared_lib.tenancy import AccessMode, NewestFirst, PlatformTx, TenantTx, UserTx
+from shared_lib.tenancy import AccessMode, NewestFirst, PlatformTx, ServiceTx, TenantTx, UserTx
 from shared_lib.web import Listing, PageRequest
 
 SLUG_CONSTRAINT = "uq_organizations_slug"
@@ -49,7 +50,8 @@ _ACCESS_MODE = func.access_mode(
     func.now(),
     type_=Text,
 )
-_DAYS_LEFT = extract("epoch", Organization.trial_ends_at - func.now()) / 86_400
+# By the clock: a trial that was made in this transaction has not more days than it was given.
+_DAYS_LEFT = extract("epoch", Organization.trial_ends_at - func.clock_timestamp()) / 86_400
 _COLUMNS = (
     Organization.tenant_id.label("id"),
     Organization.slug,
@@ -94,6 +96,17 @@ _GET_DETAILS = Statement(
         Organization.version,
     ).where(_THIS),
     OrganizationDetails,
+)
+_GET_FACT = Statement(
+    select(
+        Organization.slug,
+        Organization.name,
+        Organization.status,
+        Organization.version,
+        Organization.founder_id,
+        Organization.first_owner_email,
+    ).where(_THIS),
+    TenantFact,
 )
 _LOCK = Statement(_ALL.where(_THIS).with_for_update(key_share=True), OrganizationRead)
 _HOLD = Statement(_ALL.where(_THIS).with_for_update(read=True), OrganizationRead)
@@ -145,10 +158,12 @@ _INSERT = Statement(
     .values(
         **_bound("tenant_id", "slug", "name", "paid", "first_owner_email"),
         status="active",
-        trial_ends_at=case((bindparam("paid", type_=Boolean), null()), else_=func.trial_end(_NOW)),
+        trial_ends_at=case(
+            (bindparam("paid", type_=Boolean), null()), else_=func.trial_end(func.now())
+        ),
         support_access="read_only",
-        created_at=_NOW,
-        updated_at=_NOW,
+        created_at=func.now(),
+        updated_at=func.now(),
         version=1,
     )
     .returning(*_COLUMNS),
@@ -224,6 +239,11 @@ async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead 
 async def get_details(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails | None:
     """Any organization, with who came first."""
     return await tx.one(_GET_DETAILS, tenant_id=tenant_id)
+
+
+async def get_fact(tx: ServiceTx, tenant_id: UUID) -> TenantFact | None:
+    """What identity is told of an organization, as it is now."""
+    return await tx.one(_GET_FACT, tenant_id=tenant_id)
 
 
 async def lock_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:

@@ -64,6 +64,21 @@ class OrganizationDetails(OrganizationRead):
 
 
 @dataclass(frozen=True, slots=True)
+class TenantFact:
+    """What the identity service is told of an organization; it keeps what has the highest version.
+
+    Who came first makes the first owner: the person who founded it, or the address to invite.
+    """
+
+    slug: str
+    name: str
+    status: OrganizationStatus
+    version: int
+    founder_id: UUID | None
+    first_owner_email: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusCounts:
     """How many organizations have which status."""
 

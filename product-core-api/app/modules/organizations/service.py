@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 
+from app.core.jobs import queue
 from app.core.slugs import slug_of
 from app.modules.organizations import repository
-from app.modules.organizations.domain import differences, extended_trial
+from app.modules.organizations.domain import (
+    differences,
+    extended_trial,
+    reactivated,
+    suspended,
+)
 from app.modules.organizations.schemas import (
     OrganizationCounts,
     OrganizationCreate,
@@ -23,16 +29,22 @@ from app.modules.organizations.schemas import (
     OrganizationSuspend,
     OrganizationUpdate,
     SupportAccess,
+    TenantFact,
     TrialExtend,
 )
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import PlatformTx, TenantTx, UserTx
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx, UserTx
 from shared_lib.web import Listing, PageRequest
 
+TELL = "tell_tenant"
+"""The kind of the job that tells identity of an organization."""
+# A change of anything else is for the core alone.
+_TOLD = frozenset({"name", "slug", "status"})
 _ENDING = (OrganizationStatus.DELETING, OrganizationStatus.PURGED)
+Found = TypeVar("Found", bound=OrganizationRead)
 
 
 class OrganizationNotFound(ApiError):
@@ -96,6 +108,7 @@ async def update_own_organization(tx: TenantTx, update: OrganizationUpdate) -> O
     after = _found(await repository.change_own(tx, update.changes(), utc_now()))
     event = AuditEvent("org.update", changes=differences(before, after))
     await tx.record(event, tenant_id=tx.tenant_id)
+    await queue.enqueue(tx, TELL, tenant_id=tx.tenant_id)
     return after
 
 
@@ -128,14 +141,11 @@ async def found_organization(
 
 async def create_organization(tx: PlatformTx, new: OrganizationCreate) -> OrganizationRead:
     """Make an organization whose first owner is invited. Raises SlugTaken."""
-    values = new.model_dump() | {
-        "tenant_id": uuid7(),
-        "slug": new.slug or slug_of(new.name),
-        "now": utc_now(),
-    }
+    values = new.model_dump() | {"tenant_id": uuid7(), "slug": new.slug or slug_of(new.name)}
     with _refusals():
         created = _found(await repository.insert_organization(tx, values))
     await _record(tx, "create", created.id)
+    await queue.enqueue(tx, TELL, tenant_id=created.id)
     return created
 
 
@@ -146,10 +156,12 @@ async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
 
 async def get_details(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails:
     """Any organization, with who came first. Raises OrganizationNotFound."""
-    details = await repository.get_details(tx, tenant_id)
-    if details is None:
-        raise OrganizationNotFound
-    return details
+    return _found(await repository.get_details(tx, tenant_id))
+
+
+async def tenant_fact(tx: ServiceTx, tenant_id: UUID) -> TenantFact | None:
+    """What identity is told of an organization; None when there is none (any more)."""
+    return await repository.get_fact(tx, tenant_id)
 
 
 async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
@@ -205,14 +217,7 @@ async def suspend_organization(
     before = _found(await repository.lock_organization(tx, tenant_id))
     if before.status != OrganizationStatus.ACTIVE:
         raise OrganizationNotActive
-    suspension = {"suspended_at": utc_now(), "suspension_reason": suspend.reason}
-    return await _set(
-        tx,
-        before,
-        "suspend",
-        {"status": OrganizationStatus.SUSPENDED, **suspension},
-        suspend.reason,
-    )
+    return await _set(tx, before, "suspend", suspended(suspend.reason, utc_now()), suspend.reason)
 
 
 async def reactivate_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
@@ -220,12 +225,7 @@ async def reactivate_organization(tx: PlatformTx, tenant_id: UUID) -> Organizati
     before = _found(await repository.lock_organization(tx, tenant_id))
     if before.status != OrganizationStatus.SUSPENDED:
         raise OrganizationNotSuspended
-    activity = {
-        "status": OrganizationStatus.ACTIVE,
-        "suspended_at": None,
-        "suspension_reason": None,
-    }
-    return await _set(tx, before, "reactivate", activity)
+    return await _set(tx, before, "reactivate", reactivated())
 
 
 async def _change(
@@ -259,6 +259,8 @@ async def _set(
     with _refusals():
         after = _found(await repository.change(tx, before.id, changes, utc_now()))
     await _record(tx, verb, after.id, reason, differences(before, after))
+    if not _TOLD.isdisjoint(changes):
+        await queue.enqueue(tx, TELL, tenant_id=after.id)
     return after
 
 
@@ -275,7 +277,7 @@ async def _record(
     await tx.record(event, tenant_id=tenant_id)
 
 
-def _found(organization: OrganizationRead | None) -> OrganizationRead:
+def _found(organization: Found | None) -> Found:
     if organization is None:
         raise OrganizationNotFound
     return organization
