@@ -27,6 +27,7 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
+    oauth_paths,
 )
 from shared_lib.web import install_docs, install_middleware
 
@@ -42,6 +43,7 @@ def create_app(settings: IdentitySettings) -> FastAPI:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(process.databases.aclose)
             closing.callback(process.passwords.close)
+            closing.push_async_callback(process.limiter.aclose)
             check_operations(app, public_paths)
             await check_database(
                 process.databases.all(),
@@ -57,7 +59,15 @@ def create_app(settings: IdentitySettings) -> FastAPI:
     app.state.process = process
     _include_routers(app, process)
     public_paths.documents = install_docs(app, openapi_url="/openapi.json")
-    install_middleware(app, settings, process.verifier, public_paths, current_tenant_id)
+    install_middleware(
+        app,
+        settings,
+        process.verifier,
+        public_paths,
+        current_tenant_id,
+        limiter=process.limiter,
+        oauth_paths=oauth_paths(app),
+    )
     return app
 
 

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.models import DATABASE, metadata
@@ -18,6 +20,7 @@ from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
+from shared_lib.mail import make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -32,7 +35,9 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager
@@ -43,6 +48,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
     async with AsyncExitStack() as closing:
         closing.push_async_callback(process.databases.aclose)
         closing.callback(process.passwords.close)
+        closing.push_async_callback(process.limiter.aclose)
         await check_database(
             process.databases.all(),
             metadata,
@@ -54,7 +60,8 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.core_url, trust_env=False)
         )
-        context = WorkerContext(process, InternalClient(http, process.internal_token))
+        internal = InternalClient(http, process.internal_token)
+        context = WorkerContext(process, internal, make_mailer(settings))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

@@ -254,8 +254,8 @@ async def working(settings: IdentitySettings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+async def client_of(app: FastAPI, peer: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://identity") as opened:
         yield opened
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
@@ -10,7 +11,7 @@ from app.core.access import PLATFORM_ROLES, admission
 from app.core.database import databases_of
 from app.core.identity import client_credentials
 from app.core.jobs import WorkerContext, queue
-from app.core.models import DATABASE
+from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events.models import events
 from app.modules.models import metadata
@@ -19,6 +20,7 @@ from app.modules.organizations.service import TELL as TELL_TENANT
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
+from shared_lib.mail import make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Runtime, Scope, check_database
 
@@ -32,7 +34,9 @@ KINDS: tuple[JobKind, ...] = (
         backoff=Backoff(first=0.5, longest=30),
     ),
 )
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager
@@ -52,12 +56,13 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.identity_url, trust_env=False)
         )
-        context = WorkerContext(settings, InternalClient(http, client_credentials(http, settings)))
+        internal = InternalClient(http, client_credentials(http, settings))
+        context = WorkerContext(settings, internal, make_mailer(settings))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(
             queue,
-            Runtime(databases, admission, events, PLATFORM_ROLES),
+            Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers),
             context,
             kinds=KINDS,
             recurring=RECURRING,

@@ -11,9 +11,9 @@ from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
 __all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
 
-def public(transactions: Literal["own", "none"]) -> Any:
-    """Declare that anybody may call the operation."""
-    return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions)))
+def public(transactions: Literal["own", "none"], *, oauth: bool = False) -> Any:
+    """Declare that anybody may call the operation. `oauth`: refusals are those of RFC 6749."""
+    return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions, oauth=oauth)))
 
 
 def signed_in() -> Any:

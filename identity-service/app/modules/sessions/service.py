@@ -29,12 +29,15 @@ __all__ = [
     "find_alive",
     "find_family",
     "issue_next",
+    "list_recent_addresses",
     "present",
     "rotate",
     "sign_out",
     "start",
 ]
 
+_KNOWN_FOR = timedelta(days=30)
+_NOBODY = UUID(int=0)
 _log = structlog.get_logger(__name__)
 
 
@@ -82,6 +85,15 @@ async def find_alive(tx: Tx, session_id: UUID) -> SessionRow | None:
     """A session that is alive now."""
     session = await repository.get_session(tx, session_id)
     return session if session and session.is_alive(utc_now()) else None
+
+
+async def list_recent_addresses(tx: Tx, person_id: UUID | None) -> list[str]:
+    """The client addresses from which a person signed in during the last 30 days.
+
+    None costs the same and has none.
+    """
+    since = utc_now() - _KNOWN_FOR
+    return await repository.list_addresses(tx, person_id or _NOBODY, since)
 
 
 async def present(

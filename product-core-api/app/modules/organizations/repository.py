@@ -231,12 +231,7 @@ async def lock_own(tx: TenantTx) -> OrganizationRead | None:
     return await tx.one(_LOCK)
 
 
-async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:
-    """Any organization."""
-    return await tx.one(_GET, tenant_id=tenant_id)
-
-
-async def get_details(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails | None:
+async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails | None:
     """Any organization, with who came first."""
     return await tx.one(_GET_DETAILS, tenant_id=tenant_id)
 

@@ -146,7 +146,7 @@ async def list_organizations(tx: PlatformTransaction, page: Page, filters: Filte
 )
 async def get_organization(tx: PlatformTransaction, tenant_id: UUID) -> Response:
     """Show one organization."""
-    return Json(await service.get_details(tx, tenant_id))
+    return Json(await service.get_organization(tx, tenant_id))
 
 
 @admin_router.patch(

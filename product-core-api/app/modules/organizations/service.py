@@ -149,14 +149,9 @@ async def create_organization(tx: PlatformTx, new: OrganizationCreate) -> Organi
     return created
 
 
-async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
-    """Any organization. Raises OrganizationNotFound."""
-    return _found(await repository.get_organization(tx, tenant_id))
-
-
-async def get_details(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails:
+async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationDetails:
     """Any organization, with who came first. Raises OrganizationNotFound."""
-    return _found(await repository.get_details(tx, tenant_id))
+    return _found(await repository.get_organization(tx, tenant_id))
 
 
 async def tenant_fact(tx: ServiceTx, tenant_id: UUID) -> TenantFact | None:
@@ -167,6 +162,12 @@ async def tenant_fact(tx: ServiceTx, tenant_id: UUID) -> TenantFact | None:
 async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
     """Any organization, unchanged until the transaction ends. Raises OrganizationNotFound."""
     return _found(await repository.hold_organization(tx, tenant_id))
+
+
+async def require_organization(tx: ServiceTx, tenant_id: UUID) -> None:
+    """Raise OrganizationNotFound when there is no such organization."""
+    if await repository.get_fact(tx, tenant_id) is None:
+        raise OrganizationNotFound
 
 
 async def list_organizations(
