@@ -12,10 +12,13 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
+from app.modules.invitations import router as invitations
 from app.modules.keys import router as keys
+from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
 from app.modules.sessions import router as sessions
+from app.modules.tenants import router as tenants
 from app.modules.token import router as token
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
@@ -93,6 +96,9 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        memberships.router,
+        invitations.router,
+        tenants.router,
         keys.router,
         discovery.router,
     ):

@@ -12,6 +12,11 @@ from app.core.jobs import WorkerContext, queue
 from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.modules.invitations.jobs import send_invitation
+from app.modules.invitations.service import SEND as SEND_INVITATION
+from app.modules.memberships.jobs import tell_member, tell_person
+from app.modules.memberships.service import TELL as TELL_MEMBER
+from app.modules.memberships.service import TELL_PERSON
 from app.modules.models import DATABASE, metadata
 from app.modules.revocations.jobs import send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
@@ -33,6 +38,9 @@ KINDS: tuple[JobKind, ...] = (
         attempts=None,
         backoff=Backoff(first=0.5, longest=2),
     ),
+    JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
+    JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
+    JobKind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
 RECURRING: tuple[Every, ...] = (

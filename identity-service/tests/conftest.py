@@ -268,8 +268,11 @@ def core() -> Iterator[CoreReceiver]:
 
 
 @pytest.fixture(scope="session")
-def settings(cluster: Cluster, database_name: str, core: CoreReceiver) -> IdentitySettings:
-    return make_settings(cluster, database_name, core.url)
+def settings(
+    cluster: Cluster, database_name: str, core: CoreReceiver, tmp_path_factory: Any
+) -> IdentitySettings:
+    mail = tmp_path_factory.mktemp("mail")
+    return make_settings(cluster, database_name, core.url, mail_directory=mail)
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,18 @@
 from app.core.jobs import queue
 from app.core.models import DATABASE, metadata
 from app.modules.clients import models as clients
+from app.modules.invitations import models as invitations
 from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.people import models as people
 from app.modules.security_events import models as security_events
 from app.modules.sessions import models as sessions
+from app.modules.tenants import models as tenants
 
 __all__ = [
     "DATABASE",
     "clients",
+    "invitations",
     "keys",
     "memberships",
     "metadata",
@@ -19,4 +22,5 @@ __all__ = [
     "queue",
     "security_events",
     "sessions",
+    "tenants",
 ]

@@ -80,7 +80,7 @@ def test_policies_and_grants_are_written_out_in_the_migrations() -> None:
     written = "".join(
         path.read_text() for path in sorted((SERVICE / "migrations/versions").glob("*.py"))
     ).replace("\\'", "'")
-    assert len(declared_tables(metadata)) == 12
+    assert len(declared_tables(metadata)) == 13
     for table in metadata.sorted_tables:
         for statement in security_statements(table, "identity"):
             assert statement in written
@@ -99,9 +99,21 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "GET /.well-known/oauth-authorization-server": "public",
         "GET /health/live": "public",
         "GET /health/ready": "public",
+        "DELETE /invitations/{invitation_id}": "organization",
+        "DELETE /members/me": "organization",
+        "DELETE /members/{person_id}": "organization",
+        "GET /invitations": "organization",
         "GET /me": "user",
+        "GET /members": "organization",
+        "PATCH /members/{person_id}": "organization",
+        "POST /invitations": "organization",
+        "POST /invitations/accept": "public",
+        "POST /invitations/lookup": "public",
+        "POST /invitations/{invitation_id}/resend": "organization",
         "POST /logout": "user",
+        "POST /me/invitations/accept": "user",
         "POST /token": "public",
+        "PUT /internal/tenants/{tenant_id}": "service",
     }
 
 

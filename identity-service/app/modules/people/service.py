@@ -4,30 +4,118 @@ from uuid import UUID
 
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
-from app.modules.people.schemas import Candidate, MeRead, Standing
+from app.modules.people.domain import LONGEST, SHORTEST, Weakness, weakness_of
+from app.modules.people.schemas import Candidate, MeRead, Profile, Standing
+from app.modules.security_events import service as security_events
+from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
-from shared_lib.errors import TokenRevoked
+from shared_lib.errors import ApiError, FieldError, TokenRevoked
+from shared_lib.ids import uuid7
 from shared_lib.tenancy import Tx, UserTx
 
-__all__ = ["find_candidate", "get_me", "lock_standing", "remember_tenant", "renew_hash"]
+__all__ = [
+    "EmailTaken",
+    "PasswordTooWeak",
+    "check_password",
+    "create_person",
+    "exists",
+    "find_candidate",
+    "get_me",
+    "get_profile",
+    "is_known",
+    "lock_standing",
+    "remember_tenant",
+    "renew_hash",
+]
+
+_WEAKNESSES = {
+    Weakness.TOO_SHORT: f"Use at least {SHORTEST} characters; 15 or more are better",
+    Weakness.TOO_LONG: f"Use at most {LONGEST} characters",
+    Weakness.TOO_COMMON: "This password is easily guessed; several unrelated words are better",
+}
+
+
+class EmailTaken(ApiError):
+    """Somebody has this address. Told only to who has shown that the address is his."""
+
+    code = "email_taken"
+    status = 409
+    title = "There is an account with this address already"
+
+
+class PasswordTooWeak(ApiError):
+    """The password may not be chosen; `errors` says why."""
+
+    code = "password_too_weak"
+    status = 422
+    title = "Choose another password"
+
+
+def check_password(password: str, email: str, *, field: str = "body.password") -> None:
+    """Refuse a password that may not be chosen for `email`. Raises PasswordTooWeak.
+
+    `field` is where it stands in the request.
+    """
+    weakness = weakness_of(password, email)
+    if weakness is not None:
+        raise PasswordTooWeak(errors=[FieldError(field, weakness, _WEAKNESSES[weakness])])
+
+
+async def create_person(
+    tx: Tx, *, email: str, name: str, password_hash: str, person_id: UUID | None = None
+) -> Profile:
+    """Make a person who has shown that the address is his, with a password. Raises EmailTaken.
+
+    `person_id` for a caller that has announced it (`app.current_person`) before.
+    """
+    profile = await repository.insert_person(
+        tx,
+        person_id or uuid7(),
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        now=utc_now(),
+    )
+    if profile is None:
+        raise EmailTaken
+    event = AuditEvent("people.create", resource_id=str(profile.id))
+    await security_events.record(tx, event, person_id=profile.id)
+    return profile
+
+
+async def exists(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person."""
+    return await repository.exists(tx, person_id)
+
+
+async def is_known(tx: Tx, email: str) -> bool:
+    """Whether somebody has this address. Nothing that a stranger sees may depend on it."""
+    return await repository.is_known(tx, email)
 
 
 async def get_me(tx: UserTx) -> MeRead:
     """The person who calls and all organizations that he belongs to."""
+    profile = await get_profile(tx)
     token = tx.caller.token
-    profile = await repository.get_profile(tx, token.sub) if token else None
-    if token is None or profile is None:
-        raise TokenRevoked
     return MeRead(
         id=profile.id,
         email=profile.email,
         name=profile.name,
         verified=profile.verified,
         platform_role=profile.platform_role,
-        tenant_id=token.tenant_id,
-        role=token.role,
+        tenant_id=token.tenant_id if token else None,
+        role=token.role if token else None,
         memberships=await memberships.list_memberships(tx, profile.id),
     )
+
+
+async def get_profile(tx: UserTx) -> Profile:
+    """The person who calls."""
+    token = tx.caller.token
+    profile = await repository.get_profile(tx, token.sub) if token else None
+    if profile is None:
+        raise TokenRevoked
+    return profile
 
 
 async def find_candidate(tx: Tx, email: str) -> Candidate | None:

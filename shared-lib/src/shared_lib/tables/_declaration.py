@@ -38,12 +38,12 @@ class Predicate(StrEnum):
 class Grant:
     """What one role may do with a table. `update` names columns; a role never updates all.
 
-    `select` names the columns that the role may read, where they are not all.
+    `select` and `insert` name the columns that the role may read or give, where they are not all.
     """
 
     role: str
     select: bool | tuple[str, ...] = False
-    insert: bool = False
+    insert: bool | tuple[str, ...] = False
     update: tuple[str, ...] = ()
     delete: bool = False
 

@@ -51,22 +51,17 @@ def _policies(table: str, isolation: Isolation, database: str) -> Iterator[str]:
 def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     """GRANT in the fewest statements; never TRUNCATE, REFERENCES or TRIGGER."""
     privileges = [
-        privilege
-        for privilege, given in (
-            (_select(grant), bool(grant.select)),
+        f"{verb} ({', '.join(columns)})" if isinstance(columns, tuple) else verb
+        for verb, columns in (
+            ("SELECT", grant.select),
             ("INSERT", grant.insert),
-            (f"UPDATE ({', '.join(grant.update)})", bool(grant.update)),
+            ("UPDATE", grant.update),
             ("DELETE", grant.delete),
         )
-        if given
+        if columns
     ]
     if privileges:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
-
-
-def _select(grant: Grant) -> str:
-    columns = grant.select
-    return f"SELECT ({', '.join(columns)})" if isinstance(columns, tuple) else "SELECT"
 
 
 def history_trigger(table: str, isolation: Isolation) -> str:
