@@ -1,7 +1,7 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -71,11 +71,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
         try:
             yield
         finally:
-            await keys.aclose()
-            await http.aclose()
-            await limiter.aclose()
-            for pool in pools:
-                await pool.aclose()
+            await _close(keys, http, limiter, pools)
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
@@ -93,6 +89,16 @@ def create_app(settings: CoreSettings) -> FastAPI:
         anonymous=None if settings.require_auth else ANONYMOUS,
     )
     return app
+
+
+async def _close(
+    keys: JwksClient, http: httpx.AsyncClient, limiter: RateLimiter, pools: Iterable[Database]
+) -> None:
+    await keys.aclose()
+    await http.aclose()
+    await limiter.aclose()
+    for pool in pools:
+        await pool.aclose()
 
 
 def _limiter(settings: CoreSettings) -> RateLimiter:

@@ -61,18 +61,6 @@ Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), PlainText
 ]
 
-# What HTML's <input type="email"> takes, in a domain with a dot: ASCII, and nothing that a header
-# or a mail server could read as more than one address.
-EmailAddress = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True,
-        max_length=254,
-        pattern=r"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@"
-        r"([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+"
-        r"[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$",
-    ),
-]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
 
 

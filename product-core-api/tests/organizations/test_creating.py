@@ -19,7 +19,8 @@ from tests.organizations.test_platform import staff
 
 pytestmark = pytest.mark.database
 
-ADDRESS = "First.Owner+invited@Mail.Example.com"
+ADDRESS = "First.Owner+invited@mail.example.com"
+SOME_ID = "01a1fa50-0000-7000-8000-000000000001"
 ROW = "SELECT * FROM organizations WHERE tenant_id = $1"
 
 
@@ -38,7 +39,9 @@ async def test_it_is_on_trial_and_its_owner_is_named(
     tenant: Tenant, admin: asyncpg.Connection
 ) -> None:
     slug = f"new-{uuid4().hex}"
-    response = await staff(tenant, "POST", "/admin/orgs", wish(slug=slug))
+    given = f" {ADDRESS.replace('mail.', 'Mail.')} "
+    body = wish(slug=slug, first_owner_email=given)
+    response = await staff(tenant, "POST", "/admin/orgs", body)
     assert response.status_code == 201, response.text
     shown = response.json()
     assert (shown["slug"], shown["name"], shown["paid"]) == (slug, "Acme", False)
@@ -104,8 +107,8 @@ async def test_a_slug_is_made_from_the_name(tenant: Tenant, admin: asyncpg.Conne
         ("slug", "a_b"),
         ("paid", "yes"),
         ("paid", 1),
-        ("founder_id", str(uuid4())),
-        ("tenant_id", str(uuid4())),
+        ("founder_id", SOME_ID),
+        ("tenant_id", SOME_ID),
         ("status", "active"),
         ("version", 7),
     ],

@@ -20,6 +20,7 @@ from tests.transactions.conftest import serve
 
 pytestmark = pytest.mark.database
 
+SOME_ID = "01a1fa50-0000-7000-8000-000000000001"
 ROW = "SELECT * FROM organizations WHERE tenant_id = $1"
 
 
@@ -93,9 +94,9 @@ async def test_members_and_people_shut_out_elsewhere_may(
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("founder_id", str(uuid4())),
-        ("tenant_id", str(uuid4())),
-        ("id", str(uuid4())),
+        ("founder_id", SOME_ID),
+        ("tenant_id", SOME_ID),
+        ("id", SOME_ID),
         ("paid", True),
         ("status", "active"),
         ("trial_ends_at", "2099-01-01T00:00:00Z"),

@@ -30,6 +30,7 @@ EMPTY = {
         "new_in_30_days": 0,
         "trials_ending_in_7_days": 0,
     },
+    "members": {"active": 0},
     "support_sessions": {"live": 0},
 }
 DAY = timedelta(days=1)
@@ -101,6 +102,12 @@ async def test_every_number(
     await SupportSession(over, length=timedelta(minutes=60)).insert(admin)
     await SupportSession(paying, ended=True).insert(admin)
     await SupportSession(paying, age=timedelta(hours=2)).insert(admin)
+    for tenant_id, active in ((paying, True), (paying, True), (over, True), (over, False)):
+        await admin.execute(
+            "INSERT INTO members (tenant_id, person_id, name, email, role, active, version,"
+            " updated_at) VALUES ($1, $2, 'x', 'x@example.com', 'viewer', $3, 1, now())",
+            *(tenant_id, uuid7(), active),
+        )
     assert await stats(platform) == {
         "organizations": {
             "total": 8,
@@ -110,6 +117,7 @@ async def test_every_number(
             "new_in_30_days": 4,
             "trials_ending_in_7_days": 1,
         },
+        "members": {"active": 3},
         "support_sessions": {"live": 2},
     }
 

@@ -33,6 +33,7 @@ from shared_lib.tenancy import (
     Scope,
     TenantTransaction,
     UserTransaction,
+    idempotent,
 )
 from shared_lib.web import Json, Listing, Page
 
@@ -104,7 +105,7 @@ async def update_org(tx: TenantTransaction, update: OrganizationUpdate) -> Respo
 
 @orgs_router.post(
     "",
-    dependencies=[Depends(Guard(Access(Scope.USER, people=True)))],
+    dependencies=[Depends(Guard(Access(Scope.USER, people=True))), idempotent()],
     status_code=201,
     response_model=OrganizationFounded,
     responses=problems(service.SlugTaken, service.TooManyTrials),
@@ -118,7 +119,7 @@ async def found_organization(
 
 @admin_router.post(
     "",
-    dependencies=[require_platform_permission("organizations", "write")],
+    dependencies=[require_platform_permission("organizations", "write"), idempotent()],
     status_code=201,
     response_model=OrganizationRead,
     responses=problems(service.SlugTaken),
@@ -164,7 +165,7 @@ async def update_organization(
 
 @admin_router.post(
     "/{tenant_id}/extend-trial",
-    dependencies=[_CHANGES],
+    dependencies=[_CHANGES, idempotent()],
     response_model=OrganizationRead,
     responses=problems(*_GONE),
 )

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from app.core.schemas import Body, EmailAddress, Instant, Name, Reason, Slug, omitted
+from app.core.schemas import Body, Instant, Name, Reason, Slug, omitted
+from shared_lib.addresses import EmailAddress
 from shared_lib.tenancy import AccessMode
 
 

@@ -15,5 +15,5 @@ router = APIRouter(prefix="/admin/stats", tags=["stats"])
     "", dependencies=[require_platform_permission("stats", "read")], response_model=StatsRead
 )
 async def get_stats(tx: PlatformTransaction) -> Response:
-    """Count organizations and live support sessions."""
+    """Count organizations, their members and live support sessions."""
     return Json(await service.get_stats(tx))

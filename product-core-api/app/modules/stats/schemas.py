@@ -13,8 +13,16 @@ class SupportSessionCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberCounts:
+    """Memberships as identity has told of them; a person in two organizations counts twice."""
+
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatsRead:
     """The platform in numbers, as they are at this moment."""
 
     organizations: OrganizationCounts
+    members: MemberCounts
     support_sessions: SupportSessionCounts
