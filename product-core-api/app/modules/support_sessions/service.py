@@ -102,6 +102,11 @@ async def list_live(tx: PlatformTx, page: PageRequest) -> Listing[SupportSession
     return await repository.list_live(tx, page, _own_only(tx))
 
 
+async def count_live(tx: PlatformTx) -> int:
+    """How many sessions are live, of all agents and organizations."""
+    return await repository.count_live(tx) or 0
+
+
 async def end_as_platform(tx: PlatformTx, session_id: UUID) -> None:
     """End a session: an agent their own, a platform admin any. Raises SupportSessionNotFound."""
     agent = _token(tx)
