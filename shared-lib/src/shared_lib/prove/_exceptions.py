@@ -41,6 +41,8 @@ EXCEPTIONS = {
                 ("jobs", "definer"),
                 ("jobs", "platform"),
                 ("jobs", "worker"),
+                # What identity tells of any organization, and whom to tell of expired sessions.
+                ("members", "worker"),
                 ("organizations", "platform"),
                 ("organizations", "worker"),
                 ("row_history", "definer"),
