@@ -47,6 +47,7 @@ EXCEPTIONS = {
                 ("jobs", "worker"),
                 # To count members; names and addresses are not granted.
                 ("members", "platform"),
+                # What identity tells of any organization, and whom to tell of expired sessions.
                 ("members", "worker"),
                 ("organizations", "platform"),
                 ("organizations", "worker"),
