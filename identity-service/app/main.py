@@ -102,6 +102,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         invitations.router,
         tenants.router,
         keys.router,
+        keys.admin_router,
         discovery.router,
     ):
         app.include_router(router)

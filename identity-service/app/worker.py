@@ -14,6 +14,7 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.invitations.jobs import send_invitation
 from app.modules.invitations.service import SEND as SEND_INVITATION
+from app.modules.keys.jobs import turn_keys
 from app.modules.memberships.jobs import tell_member, tell_person
 from app.modules.memberships.service import TELL as TELL_MEMBER
 from app.modules.memberships.service import TELL_PERSON
@@ -25,7 +26,7 @@ from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
-from shared_lib.mail import make_mailer
+from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -40,12 +41,19 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
     JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
-    JobKind(SEND_INVITATION, send_invitation),
+    mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
 RECURRING: tuple[Every, ...] = (
     Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
 )
+
+
+def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
+    """Recurring work whose pace is a setting."""
+    # Often enough for schedules of tests; each look is one statement.
+    pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
+    return (*RECURRING, Every("turn_keys", turn_keys, pace))
 
 
 @asynccontextmanager
@@ -77,7 +85,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             process.databases.runtime(),
             context,
             kinds=KINDS,
-            recurring=RECURRING,
+            recurring=recurring_of(settings),
             metrics=metrics,
         )
 

@@ -39,6 +39,7 @@ class Process:
 
     settings: IdentitySettings
     databases: Databases
+    keys: SigningKeyStore
     keyring: Keyring
     verifier: TokenVerifier
     fresh_verifiers: tuple[TokenVerifier, ...]
@@ -51,14 +52,16 @@ class Process:
         """Everything that follows from the settings. Connects to nothing."""
         databases = Databases.of(settings)
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
-        keyring = Keyring(databases.worker.connection, SigningKeyStore(cipher, settings.schedule))
+        keys = SigningKeyStore(cipher, settings.schedule)
+        keyring = Keyring(databases.worker.connection, keys)
+        verifier = TokenVerifier(issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE)
+        keyring.on_removed(verifier.forget_key)
         return cls(
             settings=settings,
             databases=databases,
+            keys=keys,
             keyring=keyring,
-            verifier=TokenVerifier(
-                issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
-            ),
+            verifier=verifier,
             fresh_verifiers=tuple(
                 TokenVerifier(issuer=settings.issuer, keys=keyring, audience=audience, cache_size=0)
                 for audience in PEOPLE_AUDIENCES

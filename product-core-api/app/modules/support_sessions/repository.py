@@ -47,6 +47,13 @@ def _newest(*conditions: Any) -> NewestFirst[SupportSessionRead]:
     )
 
 
+_EXPIRED = (
+    select(SupportSession.tenant_id, SupportSession.id)
+    .where(SupportSession.ended_at.is_(None), SupportSession.expires_at <= func.now())
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+)
+_GET_OF_TENANT = Statement(select(*_COLUMNS).where(_OURS, _THIS), SupportSessionRead)
 _LIST_OF_TENANT = _newest(_OURS)
 _LIST_LIVE = _newest(*_LIVE)
 _LIST_LIVE_OF_AGENT = _newest(*_LIVE, _AGENTS)
@@ -79,6 +86,19 @@ _END_OF_REVOKED = Statement(
     ).returning(*_COLUMNS),
     SupportSessionRead,
 )
+
+_END_EXPIRED = Statement(
+    update(SupportSession)
+    .where(SupportSession.tenant_id == _EXPIRED.c.tenant_id, SupportSession.id == _EXPIRED.c.id)
+    .values(ended_at=SupportSession.expires_at)
+    .returning(*_COLUMNS),
+    SupportSessionRead,
+)
+
+
+async def get_of_tenant(tx: TenantTx, session_id: UUID) -> SupportSessionRead | None:
+    """A session of the organization, live or over."""
+    return await tx.one(_GET_OF_TENANT, session_id=session_id)
 
 
 async def list_of_tenant(tx: TenantTx, page: PageRequest) -> Listing[SupportSessionRead]:
@@ -130,3 +150,8 @@ async def end_of_revoked(
     agent, or the member who was borrowed) that ended.
     """
     return await tx.rows(_END_OF_REVOKED, subject_id=subject_id, until=until, ended_by=ended_by)
+
+
+async def end_expired(tx: ServiceTx) -> list[SupportSessionRead]:
+    """End what has expired, at the instant at which it did; what others are ending is theirs."""
+    return await tx.rows(_END_EXPIRED)

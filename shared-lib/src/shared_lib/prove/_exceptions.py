@@ -21,7 +21,8 @@ EXCEPTIONS = {
         every_row=frozenset(
             {
                 # Jobs and security events are put in by whoever changes something, also before an
-                # organization is known; only the worker reads them.
+                # organization is known; only the worker reads them. It deletes old kept answers.
+                ("idempotency_keys", "worker"),
                 ("jobs", "auth"),
                 ("jobs", "platform"),
                 ("jobs", "worker"),
@@ -38,6 +39,7 @@ EXCEPTIONS = {
             {
                 ("audit_events", "platform"),
                 ("audit_events", "worker"),
+                ("idempotency_keys", "worker"),
                 ("jobs", "definer"),
                 ("jobs", "platform"),
                 ("jobs", "worker"),
