@@ -18,6 +18,7 @@ from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
 from app.modules.revocations import service as revocations
+from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
 from app.modules.tenants import router as tenants
 from app.modules.token import router as token
@@ -100,6 +101,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        service_accounts.router,
         memberships.router,
         invitations.router,
         tenants.router,

@@ -27,7 +27,7 @@ from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
-from shared_lib.mail import make_mailer
+from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -42,7 +42,7 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
     JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
-    JobKind(SEND_INVITATION, send_invitation),
+    mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
 )
 RECURRING: tuple[Every, ...] = (

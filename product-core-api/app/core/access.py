@@ -43,6 +43,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "audit_events:read",
             "organizations:search",
             "organizations:write",
+            "stats:read",
             "support_sessions:write",
         }
     ),
@@ -96,7 +97,7 @@ def admission(operation: Operation, caller: Caller) -> str:
         operation.writes,
         sum(_MODE_BITS[mode] for mode in modes),
         token.tenant_id,
-        token.sid,
+        token.session_id,
         token.iat,
         signing_key_id(token.kid),
     )

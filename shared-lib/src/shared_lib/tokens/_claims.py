@@ -85,6 +85,18 @@ class TokenData:
         return self.sub if self.act is None else self.act.sub
 
     @property
+    def session_id(self) -> UUID | None:
+        """What ends with a sign-in session. A service account signs in to none, so each of its
+        tokens is one by itself, named by its `jti`; None where that is no UUID.
+        """
+        if self.sid is not None:
+            return self.sid
+        try:
+            return UUID(self.jti)
+        except ValueError:
+            return None
+
+    @property
     def is_service(self) -> bool:
         """Whether one of our services calls another, under `/internal/`."""
         return self.audience[0].endswith(_INTERNAL)
