@@ -45,6 +45,7 @@ class SignInSession(Base):
                     update=("tenant_id", "last_used_at", "ended_at", "ended_reason"),
                 ),
                 Grant("definer", select=True),
+                Grant("worker", select=("id", "ended_at")),  # for `phasezero reconcile`
                 reason=_REASON,
             )
         },
