@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -79,7 +80,37 @@ CORE: dict[str, Callable[[Globex], Recipe]] = {
     "receive_member": lambda g: _json(
         "PUT", f"/internal/members/{GLOBEX}/{g.member_id}", "invalid_token", {"version": 2}
     ),
+    "receive_audit_events": lambda _: _json(
+        "POST",
+        "/internal/audit-events",
+        "invalid_token",
+        {"events": [{"tenant_id": str(GLOBEX), "action": "members.update"}]},
+    ),
     "get_me": lambda _: Recipe("GET", f"{API}/me", "ok"),
+    "found_organization": lambda _: _json(
+        "POST", f"{API}/orgs", "ok", {"name": "Another", "slug": f"another-{uuid4().hex}"}
+    ),
+    "create_organization": lambda _: _json(
+        "POST",
+        f"{API}/admin/orgs",
+        _STAFF_ONLY,
+        {"name": "Another", "first_owner_email": "first@example.com"},
+    ),
+    "get_organization": lambda _: Recipe("GET", f"{API}/admin/orgs/{GLOBEX}", _STAFF_ONLY),
+    "update_organization": lambda _: _json(
+        "PATCH", f"{API}/admin/orgs/{GLOBEX}", _STAFF_ONLY, {"name": "Ours"}
+    ),
+    "extend_trial": lambda _: _json(
+        "POST",
+        f"{API}/admin/orgs/{GLOBEX}/extend-trial",
+        _STAFF_ONLY,
+        {"days": 7, "reason": REASON},
+    ),
+    "mark_paid": lambda _: _json("POST", f"{API}/admin/orgs/{GLOBEX}/mark-paid", _STAFF_ONLY, {}),
+    "mark_unpaid": lambda _: _json(
+        "POST", f"{API}/admin/orgs/{GLOBEX}/mark-unpaid", _STAFF_ONLY, {"reason": REASON}
+    ),
+    "get_stats": lambda _: Recipe("GET", f"{API}/admin/stats", _STAFF_ONLY),
     "get_org": lambda _: Recipe("GET", f"{API}/org?tenant_id={GLOBEX}", "ok"),
     "update_org": lambda _: _json("PATCH", f"{API}/org", "ok", {"name": "Acme"}),
     "list_support_sessions": lambda _: Recipe("GET", f"{API}/org/support-sessions", "ok"),

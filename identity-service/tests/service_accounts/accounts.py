@@ -50,7 +50,10 @@ class Owner:
     async def call(self, method: str, path: str = "", **options: Any) -> httpx.Response:
         """`path` begins behind `/service-accounts`."""
         return await self.identity.client.request(
-            method, f"/service-accounts{path}", headers=bearer(self.token), **options
+            method,
+            f"/service-accounts{path}",
+            headers=bearer(self.token) | options.pop("headers", {}),
+            **options,
         )
 
     async def create(self, role: str = "standard", **body: Any) -> "Account":

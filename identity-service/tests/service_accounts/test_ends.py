@@ -100,11 +100,13 @@ def events(core: CoreReceiver, account: Account) -> list[dict[str, Any]]:
 
 async def test_each_step_is_told_to_the_audit_trail(core: CoreReceiver, account: Account) -> None:
     made = await account.owner.call("POST", f"{account.path}/secrets", json={})
-    await account.owner.call("DELETE", f"{account.path}/secrets/{account.secret_id}")
+    path = f"{account.path}/secrets/{account.secret_id}"
+    for params in ({}, {}, {"revoke_tokens": "true"}):
+        await account.owner.call("DELETE", path, params=params)
     await account.revoke()
 
     async def complete() -> bool:
-        return len({event["id"] for event in events(core, account)}) >= 4
+        return len({event["id"] for event in events(core, account)}) >= 5
 
     await eventually(complete)
     found = {event["id"]: event for event in events(core, account)}.values()
@@ -112,6 +114,7 @@ async def test_each_step_is_told_to_the_audit_trail(core: CoreReceiver, account:
         ("service_accounts.create", {"name": [None, "Importer"], "role": [None, "standard"]}),
         ("service_account_secrets.create", {"secret_id": [None, made.json()["id"]]}),
         ("service_account_secrets.revoke", {"secret_id": [account.secret_id, None]}),
+        ("service_account_tokens.revoke", None),
         ("service_accounts.revoke", None),
     ]
     for event in found:

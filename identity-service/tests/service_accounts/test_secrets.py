@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared_lib.clock import utc_now
+from shared_lib.ids import uuid7
 from tests.conftest import Identity
 from tests.service_accounts.accounts import Account, Owner, refused
 
@@ -112,3 +113,21 @@ async def test_a_wrong_secret_is_no_use(account: Account) -> None:
 async def test_many_at_once_with_one_secret_all_get_a_token(account: Account) -> None:
     answers = await asyncio.gather(*(account.ask() for _ in range(8)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_repeated_request_makes_nothing_and_shows_no_secret(account: Account) -> None:
+    """An answer that holds a credential is not kept: the id of what was made is."""
+    for path, body in (
+        ("", {"name": "Once", "role": "viewer"}),
+        (f"{account.path}/secrets", {}),
+    ):
+        options = {"json": body, "headers": {"Idempotency-Key": uuid7().hex}}
+        first, again = [await account.owner.call("POST", path, **options) for _ in range(2)]
+        assert first.status_code == 201, first.text
+        assert (again.status_code, again.json()["detail"]) == (409, "request_already_done")
+        assert again.json()["resource_id"] == first.json()["id"]
+        assert "pzs_" not in again.text
+    kept = await account.owner.identity.admin.fetchval(
+        "SELECT count(*) FROM idempotency_keys WHERE encode(body, 'escape') LIKE '%pzs_%'"
+    )
+    assert kept == 0

@@ -5,6 +5,7 @@ from hmac import compare_digest
 from uuid import UUID
 
 import asyncpg
+from structlog.contextvars import bind_contextvars
 
 from app.core.database import transaction_of_account
 from app.core.forms import OAuthRequest
@@ -64,6 +65,9 @@ async def authenticate(
     """
     credentials = credentials_of(request)
     account_id = account_id_of(credentials) or _NOBODY
+    if account_id != _NOBODY:
+        # Not proven; and what has not the form of an id is not repeated: it may be a secret.
+        bind_contextvars(client=str(account_id))
     async with transaction_of_account(unit, account_id) as tx:
         client = await _authenticated(tx, credentials, account_id)
     if client is None:

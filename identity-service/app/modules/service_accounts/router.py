@@ -18,12 +18,17 @@ from app.modules.service_accounts.schemas import (
     ServiceAccountRead,
 )
 from shared_lib.errors import problems
-from shared_lib.tenancy import TenantTransaction
+from shared_lib.tenancy import TenantTransaction, idempotent
 from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(prefix="/service-accounts", tags=["service_accounts"])
 
 _ADMINS: dict[str, Any] = {"dependencies": [organization(*MANAGERS)]}
+# An answer that holds a secret is not kept, to be given again; the id of what was made is.
+_CREATING: dict[str, Any] = {
+    "dependencies": [organization(*MANAGERS), idempotent(keeps="id")],
+    "status_code": 201,
+}
 _NEVER_STORED = {"Cache-Control": "no-store"}
 _RevokeTokens = Annotated[
     bool,
@@ -50,8 +55,7 @@ async def get_service_account(tx: TenantTransaction, account_id: UUID) -> Respon
 
 @router.post(
     "",
-    **_ADMINS,
-    status_code=201,
+    **_CREATING,
     response_model=ServiceAccountCreated,
     responses=problems(memberships.RoleNotAllowed),
 )
@@ -77,8 +81,7 @@ async def revoke_service_account(tx: TenantTransaction, account_id: UUID) -> Non
 
 @router.post(
     "/{account_id}/secrets",
-    **_ADMINS,
-    status_code=201,
+    **_CREATING,
     response_model=SecretCreated,
     responses=problems(
         service.ServiceAccountNotFound, service.ServiceAccountRevoked, service.TooManySecrets

@@ -65,16 +65,9 @@ class SecretRead:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccountDetailRead:
+class ServiceAccountDetailRead(ServiceAccountRead):
     """A service account with its secrets, the oldest first, revoked ones too."""
 
-    id: UUID
-    name: str
-    role: str
-    active: bool
-    created_by: UUID
-    created_at: datetime
-    revoked_at: datetime | None
     secrets: list[SecretRead]
 
 
@@ -90,16 +83,9 @@ class SecretCreated:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAccountCreated:
+class ServiceAccountCreated(ServiceAccountRead):
     """A new service account and its first secret, which nothing shows again."""
 
-    id: UUID
-    name: str
-    role: str
-    active: bool
-    created_by: UUID
-    created_at: datetime
-    revoked_at: datetime | None
     secret: SecretCreated
 
 

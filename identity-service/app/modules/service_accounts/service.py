@@ -1,5 +1,6 @@
 """The rules of service accounts: who may make them, how secrets turn, how they end."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -76,16 +77,7 @@ async def get_service_account(tx: TenantTx, account_id: UUID) -> ServiceAccountD
     """Raises ServiceAccountNotFound."""
     account = _found(await repository.get_account(tx, account_id))
     secrets = await repository.list_secrets(tx, account_id)
-    return ServiceAccountDetailRead(
-        id=account.id,
-        name=account.name,
-        role=account.role,
-        active=account.active,
-        created_by=account.created_by,
-        created_at=account.created_at,
-        revoked_at=account.revoked_at,
-        secrets=secrets,
-    )
+    return ServiceAccountDetailRead(**asdict(account), secrets=secrets)
 
 
 async def create_service_account(tx: TenantTx, new: ServiceAccountCreate) -> ServiceAccountCreated:
@@ -105,16 +97,7 @@ async def create_service_account(tx: TenantTx, new: ServiceAccountCreate) -> Ser
     secret = await _insert_secret(tx, account.id, new, now)
     made: Changes = {"name": [None, new.name], "role": [None, new.role]}
     await _tell(tx, "service_accounts.create", account.id, made)
-    return ServiceAccountCreated(
-        id=account.id,
-        name=account.name,
-        role=account.role,
-        active=account.active,
-        created_by=account.created_by,
-        created_at=account.created_at,
-        revoked_at=account.revoked_at,
-        secret=secret,
-    )
+    return ServiceAccountCreated(**asdict(account), secret=secret)
 
 
 async def revoke_service_account(tx: TenantTx, account_id: UUID) -> None:
@@ -176,6 +159,7 @@ async def revoke_secret(
         not_before = next_not_before(account.tokens_not_before, now)
         await repository.end_tokens(tx, account_id, not_before)
         await revocations.revoke_service_account(tx, tx.tenant_id, account_id, not_before)
+        await _tell(tx, "service_account_tokens.revoke", account_id)
 
 
 async def authenticate(tx: Tx, account_id: UUID, secret: str, now: datetime) -> Machine | None:

@@ -2,6 +2,8 @@
 core; one file per grant.
 """
 
+import structlog
+
 from app.core.forms import OAuthRequest
 from app.core.process import Process, issued_at
 from app.modules.clients import service as clients
@@ -16,6 +18,8 @@ from shared_lib.tokens import (
     Claims,
     internal_audience,
 )
+
+_log = structlog.get_logger(__name__)
 
 
 async def client_credentials(
@@ -37,6 +41,7 @@ async def client_credentials(
         claims = _own_claims(process, client, request, lifetime)
     else:
         claims = _machine_claims(process, client, client.machine, request, lifetime)
+    _log.info("client_token_issued", jti=claims["jti"])
     return MachineTokenRead(process.sign(claims), lifetime)
 
 
