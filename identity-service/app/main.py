@@ -17,6 +17,7 @@ from app.modules.keys import router as keys
 from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
+from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
 from app.modules.tenants import router as tenants
 from app.modules.token import router as token
@@ -96,10 +97,12 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        service_accounts.router,
         memberships.router,
         invitations.router,
         tenants.router,
         keys.router,
+        keys.admin_router,
         discovery.router,
     ):
         app.include_router(router)

@@ -14,6 +14,7 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.invitations.jobs import send_invitation
 from app.modules.invitations.service import SEND as SEND_INVITATION
+from app.modules.keys.jobs import turn_keys
 from app.modules.memberships.jobs import tell_member, tell_person
 from app.modules.memberships.service import TELL as TELL_MEMBER
 from app.modules.memberships.service import TELL_PERSON
@@ -48,6 +49,13 @@ RECURRING: tuple[Every, ...] = (
 )
 
 
+def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
+    """Recurring work whose pace is a setting."""
+    # Often enough for schedules of tests; each look is one statement.
+    pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
+    return (*RECURRING, Every("turn_keys", turn_keys, pace))
+
+
 @asynccontextmanager
 async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerContext]]:
     """A worker that has all it needs. Raises UnsafeToStart, or KeysUndecryptable."""
@@ -77,7 +85,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             process.databases.runtime(),
             context,
             kinds=KINDS,
-            recurring=RECURRING,
+            recurring=recurring_of(settings),
             metrics=metrics,
         )
 

@@ -56,7 +56,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     # Our own services: no proxy of the environment gets to see their secrets.
     http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
-    verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    verifier = _verifier(settings, keys)
     limiter = _limiter(settings)
     public_paths = PublicPaths()
 
@@ -75,6 +75,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
+    app.state.keys = keys
     app.state.settings = settings
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
@@ -89,6 +90,12 @@ def create_app(settings: CoreSettings) -> FastAPI:
         anonymous=None if settings.require_auth else ANONYMOUS,
     )
     return app
+
+
+def _verifier(settings: CoreSettings, keys: JwksClient) -> TokenVerifier:
+    verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    keys.on_removed(verifier.forget_key)
+    return verifier
 
 
 async def _close(

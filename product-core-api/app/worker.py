@@ -71,7 +71,8 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.identity_url, trust_env=False)
         )
-        internal = InternalClient(http, client_credentials(http, settings))
+        token = client_credentials(http, settings)
+        internal = InternalClient(http, token, refused=token.forget)
         context = WorkerContext(settings, internal, make_mailer(settings))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)

@@ -8,6 +8,7 @@ from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.people import models as people
 from app.modules.security_events import models as security_events
+from app.modules.service_accounts import models as service_accounts
 from app.modules.sessions import models as sessions
 from app.modules.tenants import models as tenants
 
@@ -21,6 +22,7 @@ __all__ = [
     "people",
     "queue",
     "security_events",
+    "service_accounts",
     "sessions",
     "tenants",
 ]

@@ -24,10 +24,13 @@ from shared_lib.tenancy import Tx, UserTx
 
 __all__ = [
     "Presented",
+    "Usable",
     "Use",
+    "end_of_client",
     "end_reused",
     "find_alive",
     "find_family",
+    "find_usable",
     "issue_next",
     "list_recent_addresses",
     "present",
@@ -48,6 +51,15 @@ class Presented:
     session: SessionRow
     use: Use
     answer: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A refresh token that could be exchanged now, and whose."""
+
+    person_id: UUID
+    client_id: str
+    expires_at: datetime
 
 
 async def start(
@@ -85,6 +97,18 @@ async def find_alive(tx: Tx, session_id: UUID) -> SessionRow | None:
     """A session that is alive now."""
     session = await repository.get_session(tx, session_id)
     return session if session and session.is_alive(utc_now()) else None
+
+
+async def find_usable(tx: Tx, refresh_token: str) -> Usable | None:
+    """Look at a refresh token without presenting it: nothing is spent, locked or ended."""
+    family = await find_family(tx, refresh_token)
+    session = await find_alive(tx, family.session_id) if family else None
+    token = await repository.get_token(tx, hash_of(refresh_token))
+    if session is None or token is None or token.spent_at is not None:
+        return None
+    if token.expires_at <= utc_now():
+        return None
+    return Usable(session.person_id, session.client_id, token.expires_at)
 
 
 async def list_recent_addresses(tx: Tx, person_id: UUID | None) -> list[str]:
@@ -140,6 +164,13 @@ async def end_reused(tx: Tx, session: SessionRow) -> None:
     """A spent refresh token came back too late: nobody keeps the session."""
     _log.warning("refresh_token_reused", session=str(session.id))
     await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
+
+
+async def end_of_client(tx: Tx, session_id: UUID, person_id: UUID, client_id: str) -> None:
+    """End the session of a token that its client gave back, if it is this person's there."""
+    session = await repository.get_session(tx, session_id)
+    if session is not None and (session.person_id, session.client_id) == (person_id, client_id):
+        await _end(tx, session_id, EndReason.SIGNED_OUT)
 
 
 async def sign_out(tx: UserTx) -> None:
