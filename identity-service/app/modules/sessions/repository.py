@@ -16,6 +16,7 @@ _EXPIRES_AT = bindparam("expires_at", type_=DateTime(timezone=True))
 _SESSION = bindparam("session_id", type_=Uuid)
 _HASH = bindparam("token_hash", type_=LargeBinary)
 _TENANT = bindparam("tenant", type_=Uuid)
+_CLIENT_IP = bindparam("client_ip", type_=Text)
 
 _SESSION_COLUMNS = (
     SignInSession.id,
@@ -43,6 +44,9 @@ _INSERT = Statement(
         created_at=_NOW,
         last_used_at=_NOW,
         expires_at=_EXPIRES_AT,
+        client_ip=_CLIENT_IP,
+        user_agent=bindparam("user_agent", type_=Text),
+        last_client_ip=_CLIENT_IP,
     )
     .returning(*_SESSION_COLUMNS),
     SessionRow,
@@ -50,7 +54,7 @@ _INSERT = Statement(
 _TOUCH: Statement[Any] = Statement(
     update(SignInSession)
     .where(SignInSession.id == _SESSION)
-    .values(last_used_at=_NOW, tenant_id=_TENANT)
+    .values(last_used_at=_NOW, last_client_ip=_CLIENT_IP, tenant_id=_TENANT)
 )
 _END: Statement[Any] = Statement(
     update(SignInSession)
@@ -98,13 +102,23 @@ async def lock_session(tx: Tx, session_id: UUID) -> SessionRow | None:
 
 
 async def insert_session(tx: Tx, **values: Any) -> SessionRow | None:
-    """`session_id`, `person`, `client_id`, `amr`, `tenant`, `now` and `expires_at`."""
-    return await tx.one(_INSERT, **values)
+    """`session_id`, `person`, `client_id`, `amr`, `tenant`, `now` and `expires_at`.
+
+    Where it begins is where the caller of `tx` is.
+    """
+    caller = tx.caller
+    return await tx.one(
+        _INSERT,
+        client_ip=caller.client_ip or None,
+        user_agent=caller.user_agent or None,
+        **values,
+    )
 
 
 async def touch_session(tx: Tx, session_id: UUID, tenant_id: UUID | None, now: datetime) -> None:
-    """Note that a session was used, and for which organization."""
-    await tx.execute(_TOUCH, session_id=session_id, tenant=tenant_id, now=now)
+    """Note that a session was used by the caller of `tx`, and for which organization."""
+    client_ip = tx.caller.client_ip or None
+    await tx.execute(_TOUCH, session_id=session_id, client_ip=client_ip, tenant=tenant_id, now=now)
 
 
 async def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> bool:

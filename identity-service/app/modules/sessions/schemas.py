@@ -10,7 +10,12 @@ class EndReason(StrEnum):
     """Why a session ended before its time."""
 
     SIGNED_OUT = "signed_out"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    ENDED_BY_PERSON = "ended_by_person"  # from another of his sessions
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105  the name of a reason
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PERSON_DEACTIVATED = "person_deactivated"
 
 
 @dataclass(frozen=True, slots=True)
