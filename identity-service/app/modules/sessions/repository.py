@@ -7,9 +7,16 @@ from uuid import UUID
 from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam, insert, select, update
 
 from app.modules.sessions.models import RefreshToken, SignInSession
-from app.modules.sessions.schemas import EndReason, Family, RefreshTokenRow, SessionRow
+from app.modules.sessions.schemas import (
+    EndReason,
+    Family,
+    RefreshTokenRow,
+    SessionRead,
+    SessionRow,
+)
 from shared_lib.tables import Statement
-from shared_lib.tenancy import Tx
+from shared_lib.tenancy import NewestFirst, Tx
+from shared_lib.web import Listing, PageRequest
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _EXPIRES_AT = bindparam("expires_at", type_=DateTime(timezone=True))
@@ -60,6 +67,50 @@ _END: Statement[Any] = Statement(
     update(SignInSession)
     .where(SignInSession.id == _SESSION, SignInSession.ended_at.is_(None))
     .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
+)
+_ALIVE = (
+    SignInSession.person_id == bindparam("person_id", type_=Uuid),
+    SignInSession.ended_at.is_(None),
+)
+_LIST_ALIVE = NewestFirst(
+    select(
+        SignInSession.id,
+        SignInSession.created_at,
+        SignInSession.last_used_at,
+        SignInSession.expires_at,
+        SignInSession.client_ip,
+        SignInSession.user_agent,
+        SignInSession.last_client_ip,
+        SignInSession.tenant_id,
+        SignInSession.id == bindparam("current", type_=Uuid),
+    ).where(
+        *_ALIVE,
+        SignInSession.expires_at > _NOW,
+        SignInSession.last_used_at > bindparam("used_since", type_=DateTime(timezone=True)),
+    ),
+    SessionRead,
+    created=SignInSession.created_at,
+    identity=SignInSession.id,
+)
+_END_OWN: Statement[Any] = Statement(
+    update(SignInSession)
+    .where(*_ALIVE, SignInSession.id == _SESSION, SignInSession.expires_at > _NOW)
+    .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
+)
+# In one order, so that two who do this at once do not wait for each other.
+_LOCKED = (
+    select(SignInSession.id)
+    .where(*_ALIVE, SignInSession.id.is_distinct_from(bindparam("keep", type_=Uuid)))
+    .where(SignInSession.expires_at > bindparam("alive_at", type_=DateTime(timezone=True)))
+    .order_by(SignInSession.id)
+    .with_for_update()
+)
+_END_ALL: Statement[UUID] = Statement(
+    update(SignInSession)
+    .where(SignInSession.id.in_(_LOCKED))
+    .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
+    .returning(SignInSession.id),
+    lambda identity: identity,
 )
 _FIND_FAMILY = Statement(
     select(SignInSession.id, SignInSession.person_id)
@@ -124,6 +175,53 @@ async def touch_session(tx: Tx, session_id: UUID, tenant_id: UUID | None, now: d
 async def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> bool:
     """Whether this ended the session, rather than somebody before."""
     return await tx.execute(_END, session_id=session_id, reason=reason.value, now=now) > 0
+
+
+async def list_alive(
+    tx: Tx,
+    page: PageRequest,
+    *,
+    person_id: UUID,
+    current: UUID | None,
+    now: datetime,
+    used_since: datetime,
+) -> Listing[SessionRead]:
+    """The sessions of a person that have neither ended nor expired, the newest first."""
+    return await _LIST_ALIVE.page(
+        tx, page, person_id=person_id, current=current, now=now, used_since=used_since
+    )
+
+
+async def end_own(
+    tx: Tx, session_id: UUID, reason: EndReason, *, person_id: UUID, now: datetime
+) -> bool:
+    """Whether this ended a session of that person."""
+    return (
+        await tx.execute(
+            _END_OWN, session_id=session_id, reason=reason.value, person_id=person_id, now=now
+        )
+        > 0
+    )
+
+
+async def end_all(
+    tx: Tx,
+    reason: EndReason,
+    *,
+    person_id: UUID,
+    keep: UUID | None,
+    alive_at: datetime,
+    now: datetime,
+) -> list[UUID]:
+    """End every session of a person that was alive at `alive_at`, but `keep`; which they were."""
+    return await tx.rows(
+        _END_ALL,
+        reason=reason.value,
+        person_id=person_id,
+        keep=keep,
+        alive_at=alive_at,
+        now=now,
+    )
 
 
 async def find_family(tx: Tx, token_hash: bytes) -> Family | None:

@@ -37,6 +37,24 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRead:
+    """A sign-in session as its person sees it. `current`: the one that asks.
+
+    `client_ip` and `user_agent` say where it began, `last_client_ip` where it was used last.
+    """
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    client_ip: str | None
+    user_agent: str | None
+    last_client_ip: str | None
+    tenant_id: UUID | None
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshTokenRow:
     """A refresh token; `answer` is the ciphertext of what it was exchanged for."""
 

@@ -17,25 +17,43 @@ from app.modules.sessions.domain import (
     open_answer,
     seal_answer,
 )
-from app.modules.sessions.schemas import EndReason, Family, SessionRow
+from app.modules.sessions.schemas import EndReason, Family, SessionRead, SessionRow
 from shared_lib.clock import utc_now
+from shared_lib.errors import ApiError, TokenRevoked
 from shared_lib.ids import uuid7
 from shared_lib.tenancy import Tx, UserTx
+from shared_lib.tokens import LONGEST_LIFE
+from shared_lib.web import Listing, PageRequest
 
 __all__ = [
+    "EndReason",
     "Presented",
+    "SessionNotFound",
     "Use",
+    "end_all",
+    "end_others",
+    "end_own",
     "end_reused",
     "find_alive",
     "find_family",
     "issue_next",
+    "list_sessions",
     "present",
     "rotate",
     "sign_out",
+    "sign_out_everywhere",
     "start",
 ]
 
 _log = structlog.get_logger(__name__)
+
+
+class SessionNotFound(ApiError):
+    """No session of the caller's that is alive has this id."""
+
+    code = "session_not_found"
+    status = 404
+    title = "There is no such session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +150,74 @@ async def end_reused(tx: Tx, session: SessionRow) -> None:
 
 async def sign_out(tx: UserTx) -> None:
     """End the session of the access token that was sent, here at once and in the core soon."""
+    await _end(tx, _caller(tx)[1], EndReason.SIGNED_OUT)
+
+
+async def sign_out_everywhere(tx: UserTx) -> None:
+    """End every session of the caller, this one too, here at once and in the core soon."""
+    person_id, _ = _caller(tx)
+    await _end_each(tx, person_id, EndReason.SIGNED_OUT_EVERYWHERE, keep=None)
+
+
+async def list_sessions(
+    tx: UserTx, settings: IdentitySettings, page: PageRequest
+) -> Listing[SessionRead]:
+    """The caller's sessions that something may still be done with, the newest first."""
+    person_id, current = _caller(tx)
+    now = utc_now()
+    return await repository.list_alive(
+        tx,
+        page,
+        person_id=person_id,
+        current=current,
+        now=now,
+        used_since=now - timedelta(seconds=settings.refresh_idle),
+    )
+
+
+async def end_own(tx: UserTx, session_id: UUID) -> None:
+    """End one of the caller's sessions. Raises SessionNotFound."""
+    person_id, _ = _caller(tx)
+    now = utc_now()
+    reason = EndReason.ENDED_BY_PERSON
+    if not await repository.end_own(tx, session_id, reason, person_id=person_id, now=now):
+        raise SessionNotFound
+    await revocations.revoke_session(tx, session_id, now)
+
+
+async def end_others(tx: Tx, person_id: UUID, keep: UUID, reason: EndReason) -> None:
+    """End every session of a person but one, here at once and in the core soon."""
+    await _end_each(tx, person_id, reason, keep=keep)
+
+
+async def end_all(tx: Tx, person_id: UUID, reason: EndReason) -> None:
+    """End every session of a person. That the core must hear of him is the caller's business."""
+    now = utc_now()
+    await repository.end_all(
+        tx, reason, person_id=person_id, keep=None, alive_at=_signed(now), now=now
+    )
+
+
+async def _end_each(tx: Tx, person_id: UUID, reason: EndReason, *, keep: UUID | None) -> None:
+    now = utc_now()
+    ended = await repository.end_all(
+        tx, reason, person_id=person_id, keep=keep, alive_at=_signed(now), now=now
+    )
+    for session_id in ended:
+        await revocations.revoke_session(tx, session_id, now)
+
+
+def _signed(now: datetime) -> datetime:
+    """When the oldest token that lives now was signed: its session was alive then."""
+    return now - timedelta(seconds=LONGEST_LIFE)
+
+
+def _caller(tx: UserTx) -> tuple[UUID, UUID]:
+    """Who calls, and his session. Raises TokenRevoked for who is nobody, who is never admitted."""
     token = tx.caller.token
-    if token is not None and token.sid is not None:
-        await _end(tx, token.sid, EndReason.SIGNED_OUT)
+    if token is None or token.sid is None:
+        raise TokenRevoked
+    return token.sub, token.sid
 
 
 async def _end(tx: Tx, session_id: UUID, reason: EndReason) -> None:
