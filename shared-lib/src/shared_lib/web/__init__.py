@@ -1,6 +1,16 @@
-"""What every service puts around and into its routes: ASGI middleware, JSON answers, lists."""
+"""What every service puts around and into its routes: ASGI middleware, bodies, answers, lists."""
 
 from shared_lib.web._bearer import BearerMiddleware, Verifier
+from shared_lib.web._bodies import (
+    Body,
+    Instant,
+    Name,
+    PlainText,
+    Reason,
+    ShortText,
+    omitted,
+    without_nul,
+)
 from shared_lib.web._body_limit import BodyLimitMiddleware
 from shared_lib.web._client_address import client_address
 from shared_lib.web._docs import install_docs
@@ -13,19 +23,27 @@ from shared_lib.web._security_headers import SecurityHeadersMiddleware
 
 __all__ = [
     "BearerMiddleware",
+    "Body",
     "BodyLimitMiddleware",
     "ErrorMiddleware",
+    "Instant",
     "Json",
     "Listing",
+    "Name",
     "Page",
     "PageRequest",
     "Paging",
+    "PlainText",
     "Position",
     "Positioned",
+    "Reason",
     "RequestContextMiddleware",
     "SecurityHeadersMiddleware",
+    "ShortText",
     "Verifier",
     "client_address",
     "install_docs",
     "install_middleware",
+    "omitted",
+    "without_nul",
 ]
