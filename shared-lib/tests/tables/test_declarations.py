@@ -63,6 +63,13 @@ def test_a_user_table_and_a_global_one() -> None:
     assert security_statements(everybody, "shop") == ["GRANT SELECT ON notes TO shop_auth"]
 
 
+def test_a_role_reads_and_gives_the_columns_that_it_names() -> None:
+    info = global_table(Grant("auth", select=("body",), insert=("tenant_id",)), reason="read first")
+    assert security_statements(table(info=info), "shop") == [
+        "GRANT SELECT (body), INSERT (tenant_id) ON notes TO shop_auth"
+    ]
+
+
 def test_wrong_declarations_are_refused() -> None:
     with pytest.raises(LookupError, match="notes is declared neither"):
         declared_tables(table().metadata)

@@ -195,10 +195,12 @@ def _expected_grants(declared: dict[str, Isolation], database: str) -> Iterator[
     for table, isolation in declared.items():
         for grant in isolation.grants:
             prefix = f"{table} to {role_name(database, grant.role)}:"
-            for privilege in ("SELECT", "INSERT", "DELETE"):
-                if getattr(grant, privilege.lower()):
+            for privilege in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+                columns = getattr(grant, privilege.lower())
+                if columns is True:
                     yield f"{prefix} {privilege}"
-            yield from (f"{prefix} UPDATE ({column})" for column in grant.update)
+                elif columns:
+                    yield from (f"{prefix} {privilege} ({column})" for column in columns)
 
 
 async def _live_grants(connection: asyncpg.Connection) -> dict[str, str]:

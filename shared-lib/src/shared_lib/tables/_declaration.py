@@ -33,11 +33,14 @@ class Predicate(StrEnum):
 
 @dataclass(frozen=True)
 class Grant:
-    """What one role may do with a table. `update` names columns; a role never updates all."""
+    """What one role may do with a table. `update` names columns; a role never updates all.
+
+    `select` and `insert` name the columns that the role may read or give, where they are not all.
+    """
 
     role: str
-    select: bool = False
-    insert: bool = False
+    select: bool | tuple[str, ...] = False
+    insert: bool | tuple[str, ...] = False
     update: tuple[str, ...] = ()
     delete: bool = False
 

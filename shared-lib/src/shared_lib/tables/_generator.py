@@ -51,17 +51,21 @@ def _policies(table: str, isolation: Isolation, database: str) -> Iterator[str]:
 def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     """GRANT in the fewest statements; never TRUNCATE, REFERENCES or TRIGGER."""
     privileges = [
-        privilege
-        for privilege, given in (
+        _privilege(verb, columns)
+        for verb, columns in (
             ("SELECT", grant.select),
             ("INSERT", grant.insert),
-            (f"UPDATE ({', '.join(grant.update)})", bool(grant.update)),
+            ("UPDATE", grant.update),
             ("DELETE", grant.delete),
         )
-        if given
+        if columns
     ]
     if privileges:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
+
+
+def _privilege(verb: str, columns: bool | tuple[str, ...]) -> str:
+    return f"{verb} ({', '.join(columns)})" if isinstance(columns, tuple) else verb
 
 
 def history_trigger(table: str, isolation: Isolation) -> str:
