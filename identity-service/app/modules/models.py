@@ -4,9 +4,11 @@ from app.core.models import DATABASE, metadata
 from app.modules.clients import models as clients
 from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
+from app.modules.password_resets import models as password_resets
 from app.modules.people import models as people
 from app.modules.revocations import models as revocations
 from app.modules.sessions import models as sessions
+from app.modules.sign_ups import models as sign_ups
 
 __all__ = [
     "DATABASE",
@@ -14,7 +16,9 @@ __all__ = [
     "keys",
     "memberships",
     "metadata",
+    "password_resets",
     "people",
     "revocations",
     "sessions",
+    "sign_ups",
 ]

@@ -34,8 +34,8 @@ class SignInSession(Base):
     tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
     ended_reason: Mapped[str | None]
     client_ip: Mapped[str | None]
     user_agent: Mapped[str | None]
@@ -57,6 +57,16 @@ class SignInSession(Base):
                         "ended_at",
                         "ended_reason",
                     ),
+                ),
+                Grant(
+                    "platform",
+                    select=("id", "person_id", "expires_at", "ended_at"),
+                    update=("ended_at", "ended_reason"),
+                ),
+                Grant(
+                    "worker",
+                    select=("id", "person_id", "auth_time", "expires_at", "ended_at"),
+                    delete=True,
                 ),
                 Grant("definer", select=True),
                 reason=_REASON,
@@ -85,6 +95,7 @@ class RefreshToken(Base):
         {
             "info": global_table(
                 Grant("auth", select=True, insert=True, update=("spent_at", "answer")),
+                Grant("worker", select=("token_hash", "session_id"), delete=True),
                 reason=_REASON,
             )
         },

@@ -4,10 +4,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam, insert, select, update
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from app.modules.sessions.models import RefreshToken, SignInSession
 from app.modules.sessions.schemas import (
+    EndedSession,
     EndReason,
     Family,
     RefreshTokenRow,
@@ -15,7 +29,7 @@ from app.modules.sessions.schemas import (
     SessionRow,
 )
 from shared_lib.tables import Statement
-from shared_lib.tenancy import NewestFirst, Tx
+from shared_lib.tenancy import NewestFirst, ServiceTx, Tx
 from shared_lib.web import Listing, PageRequest
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
@@ -24,6 +38,8 @@ _SESSION = bindparam("session_id", type_=Uuid)
 _HASH = bindparam("token_hash", type_=LargeBinary)
 _TENANT = bindparam("tenant", type_=Uuid)
 _CLIENT_IP = bindparam("client_ip", type_=Text)
+_BEFORE = bindparam("before", type_=DateTime(timezone=True))
+_LIMIT = bindparam("limit", type_=Integer)
 
 _SESSION_COLUMNS = (
     SignInSession.id,
@@ -63,12 +79,7 @@ _TOUCH: Statement[Any] = Statement(
     .where(SignInSession.id == _SESSION)
     .values(last_used_at=_NOW, last_client_ip=_CLIENT_IP, tenant_id=_TENANT)
 )
-_END: Statement[Any] = Statement(
-    update(SignInSession)
-    .where(SignInSession.id == _SESSION, SignInSession.ended_at.is_(None))
-    .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
-)
-_ALIVE = (
+_NOT_ENDED = (
     SignInSession.person_id == bindparam("person_id", type_=Uuid),
     SignInSession.ended_at.is_(None),
 )
@@ -84,7 +95,7 @@ _LIST_ALIVE = NewestFirst(
         SignInSession.tenant_id,
         SignInSession.id == bindparam("current", type_=Uuid),
     ).where(
-        *_ALIVE,
+        *_NOT_ENDED,
         SignInSession.expires_at > _NOW,
         SignInSession.last_used_at > bindparam("used_since", type_=DateTime(timezone=True)),
     ),
@@ -92,15 +103,15 @@ _LIST_ALIVE = NewestFirst(
     created=SignInSession.created_at,
     identity=SignInSession.id,
 )
-_END_OWN: Statement[Any] = Statement(
+_END: Statement[Any] = Statement(
     update(SignInSession)
-    .where(*_ALIVE, SignInSession.id == _SESSION, SignInSession.expires_at > _NOW)
+    .where(*_NOT_ENDED, SignInSession.id == _SESSION)
     .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
 )
 # In one order, so that two who do this at once do not wait for each other.
 _LOCKED = (
     select(SignInSession.id)
-    .where(*_ALIVE, SignInSession.id.is_distinct_from(bindparam("keep", type_=Uuid)))
+    .where(*_NOT_ENDED, SignInSession.id.is_distinct_from(bindparam("keep", type_=Uuid)))
     .where(SignInSession.expires_at > bindparam("alive_at", type_=DateTime(timezone=True)))
     .order_by(SignInSession.id)
     .with_for_update()
@@ -111,6 +122,33 @@ _END_ALL: Statement[UUID] = Statement(
     .values(ended_at=_NOW, ended_reason=bindparam("reason", type_=Text))
     .returning(SignInSession.id),
     lambda identity: identity,
+)
+_GET_ENDED = Statement(
+    select(SignInSession.person_id, SignInSession.auth_time, SignInSession.ended_at).where(
+        SignInSession.id == _SESSION, SignInSession.ended_at.is_not(None)
+    ),
+    EndedSession,
+)
+# Each branch has an index of its own.
+_OVER = or_(SignInSession.ended_at < _BEFORE, SignInSession.expires_at < _BEFORE)
+_DELETE_OLD_TOKENS: Statement[Any] = Statement(
+    delete(RefreshToken).where(
+        RefreshToken.token_hash.in_(
+            select(RefreshToken.token_hash)
+            .join(SignInSession, SignInSession.id == RefreshToken.session_id)
+            .where(_OVER)
+            .limit(_LIMIT)
+        )
+    )
+)
+_DELETE_OLD: Statement[Any] = Statement(
+    delete(SignInSession).where(
+        SignInSession.id.in_(
+            select(SignInSession.id)
+            .where(_OVER, ~exists().where(RefreshToken.session_id == SignInSession.id))
+            .limit(_LIMIT)
+        )
+    )
 )
 _FIND_FAMILY = Statement(
     select(SignInSession.id, SignInSession.person_id)
@@ -137,7 +175,7 @@ _SPEND: Statement[Any] = Statement(
 _FORGET_ANSWERS: Statement[Any] = Statement(
     update(RefreshToken)
     .where(RefreshToken.session_id == _SESSION, RefreshToken.answer.is_not(None))
-    .where(RefreshToken.spent_at < bindparam("before", type_=DateTime(timezone=True)))
+    .where(RefreshToken.spent_at < _BEFORE)
     .values(answer=None)
 )
 
@@ -172,9 +210,14 @@ async def touch_session(tx: Tx, session_id: UUID, tenant_id: UUID | None, now: d
     await tx.execute(_TOUCH, session_id=session_id, client_ip=client_ip, tenant=tenant_id, now=now)
 
 
-async def end_session(tx: Tx, session_id: UUID, reason: EndReason, now: datetime) -> bool:
-    """Whether this ended the session, rather than somebody before."""
-    return await tx.execute(_END, session_id=session_id, reason=reason.value, now=now) > 0
+async def end_session(
+    tx: Tx, session_id: UUID, reason: EndReason, *, person_id: UUID, now: datetime
+) -> bool:
+    """Whether this ended a session of that person, rather than somebody before."""
+    ended = await tx.execute(
+        _END, session_id=session_id, reason=reason.value, person_id=person_id, now=now
+    )
+    return ended > 0
 
 
 async def list_alive(
@@ -189,18 +232,6 @@ async def list_alive(
     """The sessions of a person that have neither ended nor expired, the newest first."""
     return await _LIST_ALIVE.page(
         tx, page, person_id=person_id, current=current, now=now, used_since=used_since
-    )
-
-
-async def end_own(
-    tx: Tx, session_id: UUID, reason: EndReason, *, person_id: UUID, now: datetime
-) -> bool:
-    """Whether this ended a session of that person."""
-    return (
-        await tx.execute(
-            _END_OWN, session_id=session_id, reason=reason.value, person_id=person_id, now=now
-        )
-        > 0
     )
 
 
@@ -222,6 +253,21 @@ async def end_all(
         alive_at=alive_at,
         now=now,
     )
+
+
+async def get_ended(tx: ServiceTx, session_id: UUID) -> EndedSession | None:
+    """A session that has ended before its time."""
+    return await tx.one(_GET_ENDED, session_id=session_id)
+
+
+async def delete_old(tx: ServiceTx, before: datetime, limit: int) -> int:
+    """Delete refresh tokens of sessions that were over before an instant; where there are fewer
+    than `limit`, sessions without tokens too. How many rows went.
+    """
+    tokens = await tx.execute(_DELETE_OLD_TOKENS, before=before, limit=limit)
+    if tokens >= limit:
+        return tokens
+    return await tx.execute(_DELETE_OLD, before=before, limit=limit)
 
 
 async def find_family(tx: Tx, token_hash: bytes) -> Family | None:

@@ -37,6 +37,15 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that has ended before its time."""
+
+    person_id: UUID
+    auth_time: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRead:
     """A sign-in session as its person sees it. `current`: the one that asks.
 

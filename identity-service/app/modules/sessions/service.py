@@ -6,8 +6,10 @@ from uuid import UUID
 
 import structlog
 
+from app.core.jobs import queue
 from app.core.settings import IdentitySettings
 from app.modules.revocations import service as revocations
+from app.modules.security_events import service as security_events
 from app.modules.sessions import repository
 from app.modules.sessions.domain import (
     Use,
@@ -17,25 +19,35 @@ from app.modules.sessions.domain import (
     open_answer,
     seal_answer,
 )
-from app.modules.sessions.schemas import EndReason, Family, SessionRead, SessionRow
+from app.modules.sessions.schemas import (
+    EndedSession,
+    EndReason,
+    Family,
+    SessionRead,
+    SessionRow,
+)
+from shared_lib.audit import PLATFORM, AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import Tx, UserTx
+from shared_lib.tenancy import ServiceTx, Tx, UserTx
 from shared_lib.tokens import LONGEST_LIFE
 from shared_lib.web import Listing, PageRequest
 
 __all__ = [
+    "SEND_THEFT",
     "EndReason",
     "Presented",
     "SessionNotFound",
     "Use",
+    "delete_old",
     "end_all",
     "end_others",
     "end_own",
     "end_reused",
     "find_alive",
     "find_family",
+    "get_ended",
     "issue_next",
     "list_sessions",
     "present",
@@ -45,6 +57,9 @@ __all__ = [
     "start",
 ]
 
+SEND_THEFT = "send_session_theft"
+"""The kind of the job that mails whose refresh token was used twice."""
+_BATCH = 500
 _log = structlog.get_logger(__name__)
 
 
@@ -143,14 +158,20 @@ async def rotate(
 
 
 async def end_reused(tx: Tx, session: SessionRow) -> None:
-    """A spent refresh token came back too late: nobody keeps the session."""
+    """A spent refresh token came back too late: nobody keeps the session, its person is told."""
     _log.warning("refresh_token_reused", session=str(session.id))
-    await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
+    if not await _end(tx, session.person_id, session.id, EndReason.REFRESH_TOKEN_REUSED):
+        return
+    event = AuditEvent("sessions.end", str(session.id), code=EndReason.REFRESH_TOKEN_REUSED.value)
+    await security_events.record(
+        tx, event, tenant_id=session.tenant_id or PLATFORM, person_id=session.person_id
+    )
+    await queue.enqueue(tx, SEND_THEFT, session_id=str(session.id))
 
 
 async def sign_out(tx: UserTx) -> None:
     """End the session of the access token that was sent, here at once and in the core soon."""
-    await _end(tx, _caller(tx)[1], EndReason.SIGNED_OUT)
+    await _end(tx, *_caller(tx), EndReason.SIGNED_OUT)
 
 
 async def sign_out_everywhere(tx: UserTx) -> None:
@@ -178,11 +199,8 @@ async def list_sessions(
 async def end_own(tx: UserTx, session_id: UUID) -> None:
     """End one of the caller's sessions. Raises SessionNotFound."""
     person_id, _ = _caller(tx)
-    now = utc_now()
-    reason = EndReason.ENDED_BY_PERSON
-    if not await repository.end_own(tx, session_id, reason, person_id=person_id, now=now):
+    if not await _end(tx, person_id, session_id, EndReason.ENDED_BY_PERSON):
         raise SessionNotFound
-    await revocations.revoke_session(tx, session_id, now)
 
 
 async def end_others(tx: Tx, person_id: UUID, keep: UUID, reason: EndReason) -> None:
@@ -220,10 +238,24 @@ def _caller(tx: UserTx) -> tuple[UUID, UUID]:
     return token.sub, token.sid
 
 
-async def _end(tx: Tx, session_id: UUID, reason: EndReason) -> None:
+async def get_ended(tx: ServiceTx, session_id: UUID) -> EndedSession | None:
+    """A session that has ended before its time."""
+    return await repository.get_ended(tx, session_id)
+
+
+async def delete_old(tx: ServiceTx, settings: IdentitySettings) -> bool:
+    """Delete some of what is over for longer than it is kept; whether there may be more."""
+    before = utc_now() - timedelta(seconds=settings.session_retention)
+    return await repository.delete_old(tx, before, _BATCH) == _BATCH
+
+
+async def _end(tx: Tx, person_id: UUID, session_id: UUID, reason: EndReason) -> bool:
+    """Whether this ended a session of that person, rather than somebody before."""
     now = utc_now()
-    if await repository.end_session(tx, session_id, reason, now):
+    ended = await repository.end_session(tx, session_id, reason, person_id=person_id, now=now)
+    if ended:
         await revocations.revoke_session(tx, session_id, now)
+    return ended
 
 
 async def _issue(tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime) -> str:
