@@ -17,7 +17,7 @@ from infra.dev.configuration import Configuration, Service
 from infra.dev.ports import PortTakenError, require_free
 from infra.dev.processes import end, spawn
 from infra.dev.runner import GRACE, Runner
-from infra.dev.up import serve
+from infra.dev.up import serve, work
 from infra.postgres.secrets_file import read_variables
 from tests.cluster import Cluster, configured
 from tests.logs import Log
@@ -52,8 +52,8 @@ def quiet_port() -> int:
         return port
 
 
-class ServiceProcess(Runner):
-    """One service. `infra.dev.up` says what its command and environment are."""
+class Process(Runner):
+    """A service or a worker. `infra.dev.up` says what its command and environment are."""
 
     def __init__(self, configuration: Configuration, service: Service, log: Log) -> None:
         super().__init__()
@@ -65,28 +65,12 @@ class ServiceProcess(Runner):
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        return self.service.url
+    def is_running(self) -> bool:
+        return self.process is not None
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""
-        serve(self.configuration, self, self.service)
-
-    def up(self) -> None:
-        """Start it, and wait until it is ready to serve."""
-        self.launch()
-        self.wait_until_ready()
-
-    def wait_until_ready(self) -> None:
-        eventually(f"{self.service.name} is ready\n{self.log.tail()}", self._is_ready)
-
-    def refuse_to_start(self) -> int:
-        """Start it, and wait until it has given up; its exit status."""
-        self.launch()
-        assert self.process is not None
-        status = self.process.wait(PATIENCE)
-        self.process = None
-        return status
+        raise NotImplementedError
 
     def stop(self) -> None:
         """End it in an orderly way."""
@@ -113,6 +97,46 @@ class ServiceProcess(Runner):
         with self.log.path.open("ab") as output:
             self.process = spawn(command, cwd=cwd, env={**env, **self.overrides}, output=output)
 
+
+class WorkerProcess(Process):
+    """The worker of a service."""
+
+    @override
+    def launch(self) -> None:
+        work(self.configuration, self, self.service)
+
+    def up(self) -> None:
+        """Start it; its first jobs show when it is there."""
+        self.launch()
+
+
+class ServiceProcess(Process):
+    """A service."""
+
+    @property
+    def url(self) -> str:
+        return self.service.url
+
+    @override
+    def launch(self) -> None:
+        serve(self.configuration, self, self.service)
+
+    def up(self) -> None:
+        """Start it, and wait until it is ready to serve."""
+        self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        eventually(f"{self.service.name} is ready\n{self.log.tail()}", self._is_ready)
+
+    def refuse_to_start(self) -> int:
+        """Start it, and wait until it has given up; its exit status."""
+        self.launch()
+        assert self.process is not None
+        status = self.process.wait(PATIENCE)
+        self.process = None
+        return status
+
     def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log.tail()
@@ -123,7 +147,7 @@ class ServiceProcess(Runner):
 
 
 class System:
-    """Both services. `settings` are environment variables for them."""
+    """Both services and their workers. `settings` are environment variables for them."""
 
     def __init__(self, cluster: Cluster, directory: Path, **settings: str) -> None:
         self._resources = ExitStack()
@@ -133,7 +157,9 @@ class System:
         self.environ = {
             "DATA_DIR": str(directory),
             "CORE_PORT": str(quiet_port()),
+            "CORE_METRICS_PORT": str(quiet_port()),
             "IDENTITY_PORT": str(quiet_port()),
+            "IDENTITY_METRICS_PORT": str(quiet_port()),
             **settings,
         }
         self.configuration = configured(self.environ)
@@ -143,14 +169,26 @@ class System:
         self.core = ServiceProcess(
             self.configuration, self.configuration.core, Log(directory / "core.log")
         )
+        self.identity_worker = WorkerProcess(
+            self.configuration,
+            self.configuration.identity,
+            Log(directory / "identity-worker.log"),
+        )
+        self.core_worker = WorkerProcess(
+            self.configuration, self.configuration.core, Log(directory / "core-worker.log")
+        )
         self.client = self._resources.enter_context(httpx.Client(timeout=PATIENCE))
         self.secrets = secrets_in(read_variables(secrets))
         """What must stand in no log; tests add the tokens that they get."""
 
+    @property
+    def processes(self) -> tuple[ServiceProcess | WorkerProcess, ...]:
+        """In the order in which they start."""
+        return (self.identity, self.core, self.identity_worker, self.core_worker)
+
     def __enter__(self) -> Self:
         try:
-            self.identity.up()
-            self.core.up()
+            self._start()
         except BaseException:
             self.close()
             raise
@@ -161,30 +199,35 @@ class System:
         self.check_logs()
 
     def restart(self, **overrides: str) -> None:
-        """Stop both services, and start them with these variables replaced."""
-        for service in (self.core, self.identity):
-            service.stop()
-            service.overrides = overrides
-        self.identity.up()
-        self.core.up()
+        """Stop everything, and start it with these variables replaced."""
+        self._stop()
+        for process in self.processes:
+            process.overrides = overrides
+        self._start()
 
     def repair(self) -> None:
         """Start again what a test has stopped or changed."""
-        services = (self.core, self.identity)
-        if any(service.process is None or service.overrides for service in services):
+        if any(not process.is_running or process.overrides for process in self.processes):
             self.restart()
 
     def close(self) -> None:
-        """End both services and remove their databases."""
-        for service in (self.core, self.identity):
-            service.stop()
+        """End everything and remove the databases."""
+        self._stop()
         self._resources.close()
 
     def check_logs(self) -> None:
-        """Neither secrets nor tracebacks in what the services wrote."""
-        for service in (self.core, self.identity):
-            assert service.log.leaks(self.secrets) == [], service.service.name
-            assert service.log.tracebacks() == [], service.service.name
+        """Neither secrets nor tracebacks in what the processes wrote."""
+        for process in self.processes:
+            assert process.log.leaks(self.secrets) == [], process.log.path
+            assert process.log.tracebacks() == [], process.log.path
+
+    def _start(self) -> None:
+        for process in self.processes:
+            process.up()
+
+    def _stop(self) -> None:
+        for process in reversed(self.processes):
+            process.stop()
 
     def sql(self, database: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run one statement in `identity` or `product`, as the administrator."""

@@ -35,7 +35,7 @@ def status_of(admin: Caller) -> str:
 
 def is_waiting(caller: Caller) -> bool:
     """Whether the core has not confirmed that the caller's sign-in session has ended."""
-    statement = "SELECT FROM pending_revocations WHERE subject_id = $1"
+    statement = "SELECT FROM jobs WHERE arguments ->> 'subject_id' = $1"
     return bool(caller.system.sql("identity", statement, caller.claims["sid"]))
 
 
@@ -77,10 +77,12 @@ def test_neither_a_kill_nor_a_core_that_is_down_loses_anything(
     member.sign_out()
     assert is_waiting(member)
     frail.identity.kill()
+    frail.identity_worker.kill()
     frail.core.up()
     assert member.popups(), "nobody has told the core yet"
-    frail.identity.up()
+    frail.identity_worker.up()
     assert_told(member)
+    frail.identity.up()
 
 
 def test_a_killed_core_forgets_no_revocation(frail: System, member: Caller) -> None:

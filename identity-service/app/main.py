@@ -3,24 +3,22 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from uuid import NAMESPACE_URL, uuid5
 
-import httpx
 from fastapi import FastAPI
 
 from app.core.access import public
-from app.core.database import connection
-from app.core.process import Process, issued_at
+from app.core.jobs import queue
+from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
 from app.modules.keys import router as keys
 from app.modules.models import DATABASE, metadata
 from app.modules.people import router as people
-from app.modules.revocations.jobs import RevocationSender
 from app.modules.sessions import router as sessions
 from app.modules.token import router as token
 from shared_lib.health import health_router
+from shared_lib.jobs import worker_details
 from shared_lib.logging import configure_logging
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import (
@@ -30,11 +28,7 @@ from shared_lib.tenancy import (
     check_operations,
     current_tenant_id,
 )
-from shared_lib.tokens import CORE_AUDIENCE, IDENTITY_AUDIENCE
 from shared_lib.web import install_docs, install_middleware
-
-# The `sub` by which identity names itself to other services; it stands in no table.
-_SELF = uuid5(NAMESPACE_URL, "urn:phase-zero:identity-service")
 
 
 def create_app(settings: IdentitySettings) -> FastAPI:
@@ -68,29 +62,15 @@ def create_app(settings: IdentitySettings) -> FastAPI:
 
 
 async def _start(process: Process, closing: AsyncExitStack) -> None:
-    """Read or make the signing keys, make the core's account, begin to send revocations.
+    """Read or make the signing keys, and make the core's account.
 
     Raises KeysUndecryptable when a stored key cannot be opened: a new one in its place would sign
     everybody out.
     """
     await process.keyring.start()
     closing.push_async_callback(process.keyring.aclose)
-    async with connection(process.databases.worker) as own:
+    async with process.databases.worker.connection() as own:
         await clients.ensure_core_account(own, process.settings)
-    http = await closing.enter_async_context(
-        httpx.AsyncClient(base_url=process.settings.core_url, trust_env=False)
-    )
-    sender = RevocationSender(process.databases.worker, http, lambda: _internal_token(process))
-    sender.start()
-    closing.push_async_callback(sender.aclose)
-
-
-def _internal_token(process: Process) -> str:
-    """A token for the `/internal/` operations of the core."""
-    claims = process.claims.service(
-        sub=_SELF, client_id=IDENTITY_AUDIENCE, audience=CORE_AUDIENCE, iat=issued_at(), lifetime=60
-    )
-    return process.sign(claims)
 
 
 def _include_routers(app: FastAPI, process: Process) -> None:
@@ -98,6 +78,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         process.keyring.signing_key()
 
     checks = {"database": process.databases.worker.check, "keys": check_keys}
+    details = {"jobs": lambda: worker_details(process.databases.worker, queue)}
     for router in (
         token.router,
         sessions.router,
@@ -106,7 +87,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         discovery.router,
     ):
         app.include_router(router)
-    app.include_router(health_router(checks, dependencies=[public("none")]))
+    app.include_router(health_router(checks, details=details, dependencies=[public("none")]))
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from app.core.settings import IdentitySettings
 from app.main import create_app
+from app.worker import worker_of
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
 
@@ -34,6 +35,7 @@ HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
 class Received:
     """What the core was sent."""
 
+    method: str
     path: str
     authorization: str
     body: dict[str, Any]
@@ -67,7 +69,7 @@ class CoreReceiver:
         return [
             revocation
             for request in list(self.received)
-            for revocation in request.body["revocations"]
+            for revocation in request.body.get("revocations", [])
             if revocation["subject_id"] == str(subject_id)
         ]
 
@@ -81,13 +83,17 @@ class CoreReceiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 authorization = self.headers.get("Authorization", "")
                 content = json.loads(body)
-                subjects = {each["subject_id"] for each in content["revocations"]}
+                subjects = {each["subject_id"] for each in content.get("revocations", [])}
                 status = 422 if subjects & receiver.refused else receiver.status
                 if status != 422:
-                    receiver.received.append(Received(self.path, authorization, content))
+                    receiver.received.append(
+                        Received(self.command, self.path, authorization, content)
+                    )
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            do_PUT = do_POST  # noqa: N815  the name that the base class calls
 
             @override
             def log_message(self, format: str, *args: Any) -> None:
@@ -236,6 +242,18 @@ async def running(settings: IdentitySettings) -> AsyncIterator[FastAPI]:
 
 
 @asynccontextmanager
+async def working(settings: IdentitySettings) -> AsyncIterator[None]:
+    """A worker of `settings`, at work."""
+    stop = asyncio.Event()
+    async with worker_of(settings) as worker, asyncio.TaskGroup() as tasks:
+        tasks.create_task(worker.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+
+
+@asynccontextmanager
 async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://identity") as opened:
@@ -266,7 +284,7 @@ async def admin(cluster: Cluster, database_name: str) -> AsyncIterator[asyncpg.C
 async def identity(
     settings: IdentitySettings, admin: asyncpg.Connection
 ) -> AsyncIterator[Identity]:
-    async with running(settings) as app, client_of(app) as client:
+    async with running(settings) as app, client_of(app) as client, working(settings):
         yield Identity(app, client, admin, settings)
 
 

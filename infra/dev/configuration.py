@@ -39,7 +39,13 @@ class Service:
     name: str
     database: str
     port: int
+    metrics_port: int
     directory: Path
+
+    @property
+    def worker(self) -> str:
+        """The name of its worker."""
+        return f"{self.name}-worker"
 
     @property
     def prefix(self) -> str:
@@ -84,10 +90,15 @@ class Configuration:
                 "identity",
                 "identity",
                 _port(given, "IDENTITY_PORT", 8001),
+                _port(given, "IDENTITY_METRICS_PORT", 9001),
                 root / "identity-service",
             ),
             core=Service(
-                "core", "product", _port(given, "CORE_PORT", 8000), root / "product-core-api"
+                "core",
+                "product",
+                _port(given, "CORE_PORT", 8000),
+                _port(given, "CORE_METRICS_PORT", 9000),
+                root / "product-core-api",
             ),
             postgres_port=_port(given, "POSTGRES_PORT", 5433),
             database_url=given.get("DATABASE_URL") or None,
@@ -118,6 +129,11 @@ class Configuration:
             },
             "ENVIRONMENT": "development",
         }
+
+    def worker_environment(self, service: Service) -> dict[str, str]:
+        """What the worker of a service is given: what the service is, and where its metrics are."""
+        environment = self.service_environment(service)
+        return {f"{service.prefix}METRICS_PORT": str(service.metrics_port), **environment}
 
     def migration_environment(self, service: Service) -> dict[str, str]:
         """What migrations and the demo loader are given: the administrator's access."""

@@ -1,4 +1,4 @@
-"""``make up``: PostgreSQL, migrations, demo data and both services, until Ctrl-C."""
+"""``make up``: PostgreSQL, migrations, demo data, both services and workers, until Ctrl-C."""
 
 import fcntl
 import http.client
@@ -42,6 +42,7 @@ def run() -> None:
     with only_one(configuration.data / "up.lock"), Runner() as runner:
         for service in services:
             require_free(service.name, service.port)
+            require_free(f"metrics of the {service.worker}", service.metrics_port)
         prepare(configuration, runner, start_server(configuration, runner))
         for service in services:
             migrate(configuration, runner, service)
@@ -50,6 +51,8 @@ def run() -> None:
         for service in services:  # identity first: the core begins by fetching its keys
             serve(configuration, runner, service)
             wait_until_ready(runner, service)
+        for service in services:
+            work(configuration, runner, service)
         banner = BANNER.format(
             data=configuration.data,
             core=configuration.core.port,
@@ -94,6 +97,14 @@ def serve(configuration: Configuration, runner: Runner, service: Service) -> Non
         command += ["--reload", "--reload-dir", "app", "--reload-dir", "../shared-lib/src"]
     environment = configuration.service_environment(service)
     runner.start(service.name, command, cwd=service.directory, env=environment)
+
+
+def work(configuration: Configuration, runner: Runner, service: Service) -> None:
+    """Start the worker of a service."""
+    runner.say(f"Starting {service.worker}, metrics on port {service.metrics_port} …")
+    command = [sys.executable, "-m", "app.worker"]
+    environment = configuration.worker_environment(service)
+    runner.start(service.worker, command, cwd=service.directory, env=environment)
 
 
 def wait_until_ready(runner: Runner, service: Service) -> None:

@@ -3,14 +3,15 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 from fastapi import Depends, FastAPI
 
 from app.core.access import PLATFORM_ROLES, admission
 from app.core.anonymous import ANONYMOUS
-from app.core.identity import Identity
+from app.core.database import databases_of
+from app.core.identity import Identity, basic_authorization
+from app.core.jobs import queue
 from app.core.keys import StoredKeySet
 from app.core.models import DATABASE
 from app.core.settings import CoreSettings
@@ -23,6 +24,7 @@ from app.modules.popups import router as popups
 from app.modules.revocations import router as revocations
 from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
+from shared_lib.jobs import worker_details
 from shared_lib.jwks import JwksClient
 from shared_lib.logging import configure_logging
 from shared_lib.settings import SettingsError
@@ -47,7 +49,7 @@ API = "/api/v1"
 def create_app(settings: CoreSettings) -> FastAPI:
     """Build the application. It connects to nothing until it starts."""
     configure_logging("product-core-api", settings.log_level)
-    databases = _databases(settings)
+    databases = databases_of(settings)
     # Our own services: no proxy of the environment gets to see their secrets.
     http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
@@ -86,31 +88,9 @@ def _identity(settings: CoreSettings, http: httpx.AsyncClient, verifier: TokenVe
     return Identity(
         http,
         settings.identity_url,
-        client_id=settings.client_id,
-        client_secret=settings.client_secret.get_secret_value(),
+        authorization=basic_authorization(settings),
         verifier=verifier,
     )
-
-
-def _databases(settings: CoreSettings) -> dict[Scope, Database]:
-    def connect(url: Any, size: int) -> Database:
-        return Database(
-            url.get_secret_value(),
-            pool_size=size,
-            pool_timeout=settings.database_pool_timeout,
-            application_name="product-core-api",
-        )
-
-    requests = connect(settings.app_database_url, settings.database_pool_size)
-    platform = connect(settings.platform_database_url, settings.support_pool_size)
-    worker = connect(settings.worker_database_url, settings.support_pool_size)
-    return {
-        Scope.PUBLIC: requests,
-        Scope.USER: requests,
-        Scope.ORGANIZATION: requests,
-        Scope.PLATFORM: platform,
-        Scope.SERVICE: worker,
-    }
 
 
 def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None:
@@ -121,6 +101,7 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
     # Readiness has the pool that requests of people do not fill: busy is not away.
     public = Depends(Guard(Access(Scope.PUBLIC, transactions="none")))
     checks = {"database": database.check, "keys": check_keys}
+    details = {"jobs": lambda: worker_details(database, queue)}
     for router in (
         popups.router,
         me.router,
@@ -134,7 +115,7 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
     ):
         app.include_router(router, prefix=API)
     app.include_router(revocations.router)
-    app.include_router(health_router(checks, dependencies=[public]))
+    app.include_router(health_router(checks, details=details, dependencies=[public]))
 
 
 def __getattr__(name: str) -> FastAPI:

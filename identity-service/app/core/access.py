@@ -8,7 +8,7 @@ from shared_lib.caller import Caller
 from shared_lib.errors import MissingPermission
 from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
 
-__all__ = ["admission", "public", "signed_in"]
+__all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
 
 def public(transactions: Literal["own", "none"]) -> Any:
@@ -21,13 +21,31 @@ def signed_in() -> Any:
     return Depends(Guard(Access(Scope.USER, modes=ANY_MODE)))
 
 
+def organization(*roles: str) -> Any:
+    """Declare that a member with one of `roles` works on his organization's rows.
+
+    Whatever state it is in: admission refuses when it is suspended, and trials are the core's.
+    """
+    return Depends(Guard(Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE)))
+
+
+def platform(*roles: str) -> Any:
+    """Declare that staff of the platform with one of `roles` work across organizations."""
+    return Depends(Guard(Access(Scope.PLATFORM, roles=frozenset(roles))))
+
+
+def internal() -> Any:
+    """Declare that the core calls."""
+    return Depends(Guard(Access(Scope.SERVICE)))
+
+
 def admission(operation: Operation, caller: Caller) -> str:
     """The CALL that ends the opening batch; see the procedure `admit` in the migrations.
 
     Raises MissingPermission for a service account: nobody signed in.
     """
     token = caller.token
-    if token is None or operation.scope is Scope.PUBLIC:
+    if token is None or operation.scope in (Scope.PUBLIC, Scope.SERVICE):
         return ""
     if token.sid is None:
         raise MissingPermission

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from typing_extensions import override
 
 from app.core.access import admission
@@ -65,19 +64,6 @@ class Databases:
         """Close the pools."""
         for database in self.all():
             await database.aclose()
-
-
-@asynccontextmanager
-async def connection(database: Database) -> AsyncIterator[asyncpg.Connection]:
-    """A connection without a transaction, for work that is nobody's request."""
-    lease = await database.lease()
-    try:
-        yield lease.connection
-    finally:
-        try:
-            await lease.roll_back()
-        finally:
-            lease.release()
 
 
 @dataclass

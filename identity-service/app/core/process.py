@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import NAMESPACE_URL, uuid5
 
 from fastapi import Depends, Request
 
-from app.core.database import Databases, connection
+from app.core.database import Databases
 from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
 from shared_lib.tokens import (
+    CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
     AccessTokenClaims,
     Claims,
@@ -19,6 +21,9 @@ from shared_lib.tokens import (
 )
 
 WEB_CLIENT = "phase-zero-web"
+
+# The `sub` by which identity names itself to other services; it stands in no table.
+_SELF = uuid5(NAMESPACE_URL, "urn:phase-zero:identity-service")
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,7 @@ class Process:
         """Everything that follows from the settings. Connects to nothing."""
         databases = Databases.of(settings)
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
-        keyring = Keyring(
-            lambda: connection(databases.worker), SigningKeyStore(cipher, settings.schedule)
-        )
+        keyring = Keyring(databases.worker.connection, SigningKeyStore(cipher, settings.schedule))
         return cls(
             settings=settings,
             databases=databases,
@@ -54,6 +57,17 @@ class Process:
     def sign(self, claims: Claims) -> str:
         """Sign an access token. Raises KeysUnavailable."""
         return sign(claims, self.keyring.signing_key())
+
+    async def internal_token(self) -> str:
+        """A token of identity itself for the `/internal/` operations of the core."""
+        claims = self.claims.service(
+            sub=_SELF,
+            client_id=IDENTITY_AUDIENCE,
+            audience=CORE_AUDIENCE,
+            iat=issued_at(),
+            lifetime=60,
+        )
+        return self.sign(claims)
 
 
 def issued_at() -> int:

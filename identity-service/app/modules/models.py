@@ -1,12 +1,13 @@
 """Every table of the service: what migrations and the start-up gate compare with."""
 
+from app.core.jobs import queue
 from app.core.models import DATABASE, metadata
 from app.modules.clients import models as clients
 from app.modules.keys import models as keys
 from app.modules.memberships import models as memberships
 from app.modules.password_resets import models as password_resets
 from app.modules.people import models as people
-from app.modules.revocations import models as revocations
+from app.modules.security_events import models as security_events
 from app.modules.sessions import models as sessions
 from app.modules.sign_ups import models as sign_ups
 
@@ -18,7 +19,8 @@ __all__ = [
     "metadata",
     "password_resets",
     "people",
-    "revocations",
+    "queue",
+    "security_events",
     "sessions",
     "sign_ups",
 ]

@@ -68,7 +68,7 @@ async def test_a_route_behind_the_applications_back(settings: IdentitySettings) 
     ("change", "fault"),
     [
         ("CREATE TABLE notes (id int)", "table notes is not declared"),
-        ("DROP TABLE pending_revocations", "table pending_revocations is missing"),
+        ("DROP TABLE schedules", "table schedules is missing"),
         ("ALTER TABLE memberships NO FORCE ROW LEVEL SECURITY", "not forced"),
         ("ALTER TABLE memberships DISABLE ROW LEVEL SECURITY", "not enabled"),
         (

@@ -16,6 +16,7 @@ async def test_the_metadata(identity: Identity) -> None:
         "response_types_supported": [],
         "grant_types_supported": [
             "refresh_token",
+            "client_credentials",
             "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
         "token_endpoint_auth_methods_supported": [

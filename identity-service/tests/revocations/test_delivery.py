@@ -16,7 +16,10 @@ from tests.conftest import (
     eventually,
     make_settings,
     running,
+    working,
 )
+
+WAITING = "SELECT count(*) FROM jobs WHERE kind = 'send_revocation'"
 
 
 async def sign_out(identity: Identity) -> UUID:
@@ -29,7 +32,7 @@ async def sign_out(identity: Identity) -> UUID:
 
 
 async def waiting(admin: asyncpg.Connection) -> int:
-    count: int = await admin.fetchval("SELECT count(*) FROM pending_revocations")
+    count: int = await admin.fetchval(WAITING)
     return count
 
 
@@ -47,10 +50,10 @@ async def test_a_core_that_is_down_learns_it_when_it_is_back(
     with core.listening():
         settings = make_settings(cluster, own_database, core.url)
     admin = await asyncpg.connect(cluster.admin_url(own_database))
-    async with running(settings) as app, client_of(app) as client:
+    async with running(settings) as app, client_of(app) as client, working(settings):
         identity = Identity(app, client, admin, settings)
         sid = await sign_out(identity)
-        tried_twice = "SELECT max(attempts) > 1 FROM pending_revocations"
+        tried_twice = "SELECT max(attempts) > 1 FROM jobs"
         await eventually(lambda: admin.fetchval(tried_twice))
         core.status = 503
         with core.listening():
@@ -62,14 +65,14 @@ async def test_a_core_that_is_down_learns_it_when_it_is_back(
     await admin.close()
 
 
-async def test_a_row_that_the_core_refuses_holds_back_no_other(
+async def test_one_that_the_core_refuses_holds_back_no_other(
     cluster: Cluster, own_database: str
 ) -> None:
     core = CoreReceiver()
     admin = await asyncpg.connect(cluster.admin_url(own_database))
     with core.listening():
         settings = make_settings(cluster, own_database, core.url)
-        async with running(settings) as app, client_of(app) as client:
+        async with running(settings) as app, client_of(app) as client, working(settings):
             identity = Identity(app, client, admin, settings)
             core.status = 503
             first, second = await sign_out(identity), await sign_out(identity)
@@ -81,7 +84,7 @@ async def test_a_row_that_the_core_refuses_holds_back_no_other(
                 return await waiting(admin) == 1
 
             await eventually(only_the_refused_waits)
-            assert await admin.fetchval("SELECT subject_id FROM pending_revocations") == first
+            assert await admin.fetchval("SELECT arguments ->> 'subject_id' FROM jobs") == str(first)
     await admin.close()
 
 
@@ -96,7 +99,7 @@ async def test_what_a_process_left_behind_is_sent_when_the_next_one_starts(
             sids = [await sign_out(Identity(app, client, admin, silent)) for _ in range(3)]
         assert await waiting(admin) == 3
         assert not core.received
-        async with running(make_settings(cluster, own_database, core.url)):
+        async with working(make_settings(cluster, own_database, core.url)):
             await until_empty(admin)
     assert all(core.revoked(sid) for sid in sids)
     await admin.close()
@@ -111,6 +114,8 @@ async def test_replicas_do_not_trip_over_each_other(cluster: Cluster, own_databa
             one, two = [await stack.enter_async_context(running(settings)) for _ in range(2)]
             first = await stack.enter_async_context(client_of(one))
             second = await stack.enter_async_context(client_of(two))
+            for _ in range(2):
+                await stack.enter_async_context(working(settings))
             identity = Identity(one, first, admin, settings)
             people = [await identity.make_person() for _ in range(10)]
             tokens = [(await identity.sign_in(each))["access_token"] for each in people]
@@ -140,31 +145,29 @@ async def test_a_replica_that_hangs_holds_up_its_own_rows_only(
             held, free = [await sign_out(identity) for _ in range(2)]
         async with admin.transaction():
             await admin.execute(
-                "SELECT FROM pending_revocations WHERE subject_id = $1 FOR UPDATE", held
+                "SELECT FROM jobs WHERE arguments ->> 'subject_id' = $1 FOR UPDATE", str(held)
             )
-            async with running(make_settings(cluster, own_database, core.url)):
+            async with working(make_settings(cluster, own_database, core.url)):
                 await core.learns(free)
                 assert not core.revoked(held)
     await admin.close()
 
 
 async def test_a_sign_out_that_is_rolled_back_is_not_sent(identity: Identity) -> None:
-    """The row is written in the transaction of the sign-out, so both stand or neither."""
+    """The job is written in the transaction of the sign-out, so both stand or neither."""
     answer = await identity.sign_in(await identity.make_person())
     sid = UUID(jwt.decode(answer["access_token"], options={"verify_signature": False})["sid"])
     await identity.admin.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'refused at commit'; END $$;"
-        " CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pending_revocations"
+        " CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON jobs"
         " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
     )
     try:
         response = await identity.client.post("/logout", headers=bearer(answer["access_token"]))
         assert response.status_code == 500
     finally:
-        await identity.admin.execute(
-            "DROP TRIGGER refuse ON pending_revocations; DROP FUNCTION refuse()"
-        )
+        await identity.admin.execute("DROP TRIGGER refuse ON jobs; DROP FUNCTION refuse()")
     row = await identity.admin.fetchrow("SELECT * FROM sign_in_sessions WHERE id = $1", sid)
     assert row["ended_at"] is None
     response = await identity.client.get("/me", headers=bearer(answer["access_token"]))

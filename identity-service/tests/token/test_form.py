@@ -116,7 +116,6 @@ async def test_a_tenant_id_that_is_none_is_refused(
 async def test_grants_that_do_not_exist_are_unsupported(identity: Identity) -> None:
     for grant_type in (
         "authorization_code",
-        "client_credentials",
         "implicit",
         "Password",
         "pässword",

@@ -1,4 +1,4 @@
-"""The core as a client of the identity service: token exchange for support sessions (RFC 8693)."""
+"""The core as a client of identity: its own tokens, and the token exchange (RFC 8693)."""
 
 import asyncio
 from base64 import b64encode
@@ -13,8 +13,17 @@ import structlog
 from fastapi import Depends, Request
 from msgspec import MsgspecError, json
 
+from app.core.settings import CoreSettings
 from shared_lib.errors import ApiError, InvalidToken, KeysUnavailable, TokenRevoked
-from shared_lib.tokens import CORE_AUDIENCE, Support, TokenData, TokenVerifier
+from shared_lib.internal_client import ClientCredentials
+from shared_lib.tokens import (
+    CORE_AUDIENCE,
+    IDENTITY_AUDIENCE,
+    Support,
+    TokenData,
+    TokenVerifier,
+    internal_audience,
+)
 
 _GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 _PERSON_ID = "urn:phase-zero:token-type:person-id"
@@ -75,15 +84,12 @@ class Identity:
         http: httpx.AsyncClient,
         url: str,
         *,
-        client_id: str,
-        client_secret: str,
+        authorization: str,
         verifier: TokenVerifier,
     ) -> None:
         self._http = http
-        self._token_url = f"{url.rstrip('/')}/token"
-        # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
-        credentials = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-        self._authorization = "Basic " + b64encode(credentials.encode()).decode()
+        self._token_url = _token_url(url)
+        self._authorization = authorization
         self._verifier = verifier
 
     async def exchange(
@@ -137,6 +143,29 @@ class Identity:
             raise IdentityUnavailable from error
         _log.warning("token_exchange_refused", error=refused.error, detail=refused.detail)
         raise _REFUSALS.get(refused.detail, IdentityUnavailable)
+
+
+def basic_authorization(settings: CoreSettings) -> str:
+    """The header by which the core authenticates itself; both halves are form-encoded before they
+    are joined (RFC 6749 section 2.3.1).
+    """
+    secret = settings.client_secret.get_secret_value()
+    credentials = f"{quote_plus(settings.client_id)}:{quote_plus(secret)}"
+    return "Basic " + b64encode(credentials.encode()).decode()
+
+
+def client_credentials(http: httpx.AsyncClient, settings: CoreSettings) -> ClientCredentials:
+    """Where the core's own token for identity's `/internal/` operations comes from."""
+    return ClientCredentials(
+        http,
+        _token_url(settings.identity_url),
+        authorization=basic_authorization(settings),
+        audience=internal_audience(IDENTITY_AUDIENCE),
+    )
+
+
+def _token_url(identity_url: str) -> str:
+    return f"{identity_url.rstrip('/')}/token"
 
 
 async def _identity(request: Request) -> Identity:

@@ -1,5 +1,6 @@
 """Every table of the core, imported once so that `metadata` is whole."""
 
+from app.core.jobs import queue
 from app.core.models import metadata, row_history, stored_key_sets
 from app.modules.audit_events.models import audit_events
 from app.modules.organizations.models import Organization
@@ -14,6 +15,7 @@ __all__ = [
     "SupportSession",
     "audit_events",
     "metadata",
+    "queue",
     "row_history",
     "stored_key_sets",
 ]

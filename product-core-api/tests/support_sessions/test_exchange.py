@@ -51,7 +51,7 @@ async def exchange(status: int, body: bytes) -> object:
     verifier = TokenVerifier(issuer=ISSUER.issuer, keys=ISSUER.keys, audience=CORE_AUDIENCE)
     with answering(status, body) as url:
         async with httpx.AsyncClient(trust_env=False) as http:
-            identity = Identity(http, url, client_id="c", client_secret="s", verifier=verifier)
+            identity = Identity(http, url, authorization="Basic Yzpz", verifier=verifier)
             return await identity.exchange(
                 member_id=MEMBER,
                 tenant_id=TENANT,

@@ -10,12 +10,21 @@ from shared_lib.tokens import TokenData
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The principal of one request. `token` is None for an anonymous caller."""
+    """The principal of one request. `token` is None for an anonymous caller.
+
+    A job has no token: `job_tenant_id` is the organization that it works in.
+    """
 
     token: TokenData | None
     request_id: UUID
     client_ip: str = ""
     user_agent: str = ""
+    job_tenant_id: UUID | None = None
+
+    @property
+    def tenant_id(self) -> UUID | None:
+        """The organization whose rows the caller works on."""
+        return self.token.tenant_id if self.token else self.job_tenant_id
 
     @property
     def actor_id(self) -> UUID | None:

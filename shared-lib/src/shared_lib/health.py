@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from shared_lib.web import Json
 
 Check = Callable[[], Awaitable[object]]
+Detail = Callable[[], Awaitable[dict[str, Any]]]
 _log = structlog.get_logger(__name__)
 
 
@@ -31,21 +32,32 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether requests can be served, and what each check found."""
+    """Whether requests can be served, and what each check found.
 
-    status: Literal["ready", "unavailable"]
+    `degraded`: they can, and somebody should look; `details` say at what.
+    """
+
+    status: Literal["ready", "degraded", "unavailable"]
     checks: dict[str, CheckResult]
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def health_router(
-    checks: Mapping[str, Check], *, dependencies: Sequence[Any] = (), seconds: float = 2.0
+    checks: Mapping[str, Check],
+    *,
+    details: Mapping[str, Detail] | None = None,
+    dependencies: Sequence[Any] = (),
+    seconds: float = 2.0,
 ) -> APIRouter:
     """`GET /health/live` (200) and `GET /health/ready` (200, or 503 when a check fails).
 
     A check fails by raising or by taking longer than `seconds`; all run at once.
-    `dependencies` declare access. Neither answer says anything but names and statuses.
+    `details` are asked when every check holds; each says, by `status`, `ok` or `degraded`, which
+    keeps nobody from being served. `dependencies` declare access. The answers are for anyone:
+    names, statuses and figures.
     """
     router = APIRouter(prefix="/health", tags=["health"], dependencies=list(dependencies))
+    asked = details or {}
 
     @router.get("/live", response_model=Live)
     async def live() -> Json:
@@ -63,9 +75,11 @@ def health_router(
             *(_run(name, check, seconds) for name, check in checks.items())
         )
         found = dict(zip(checks, results, strict=True))
-        if all(result.status == "ok" for result in results):
-            return Json(Readiness("ready", found))
-        return Json(Readiness("unavailable", found), HTTPStatus.SERVICE_UNAVAILABLE)
+        if any(result.status != "ok" for result in results):
+            return Json(Readiness("unavailable", found), HTTPStatus.SERVICE_UNAVAILABLE)
+        told = {name: await _ask(name, detail, seconds) for name, detail in asked.items()}
+        fine = all(each["status"] == "ok" for each in told.values())
+        return Json(Readiness("ready" if fine else "degraded", found, told))
 
     return router
 
@@ -82,3 +96,12 @@ async def _run(name: str, check: Check, seconds: float) -> CheckResult:
         _log.warning("health_check_failed", check=name, error=type(error).__name__)
         return CheckResult("failed")
     return CheckResult("ok")
+
+
+async def _ask(name: str, detail: Detail, seconds: float) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(seconds):
+            return await detail()
+    except Exception as error:  # noqa: BLE001  what cannot be told degrades nothing but itself
+        _log.warning("health_detail_failed", detail=name, error=type(error).__name__)
+        return {"status": "degraded"}

@@ -151,6 +151,12 @@ class ServiceSettings(BaseSettings):
     database_pool_timeout: Annotated[float, Field(gt=0)] = 10.0
     """Seconds that a request waits for a connection before it is answered with 503."""
 
+    metrics_host: str = "127.0.0.1"
+    """Address at which the worker answers Prometheus."""
+
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port at which the worker answers `GET /metrics`; without one it does not."""
+
     require_patched_postgres: bool = False
     """Refuse to start on a PostgreSQL minor version with a known leak (CVE-2026-120154)."""
 

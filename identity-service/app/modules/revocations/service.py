@@ -1,24 +1,85 @@
-"""The rules of revocations."""
+"""The rules of revocations: what ended is a job for the core, in the transaction that ended it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
-from app.modules.revocations import repository
-from app.modules.revocations.schemas import Kind, Revocation
+from app.core.jobs import queue
+from app.modules.revocations.schemas import Kind
+from shared_lib.audit import PLATFORM
 from shared_lib.ids import uuid7
 from shared_lib.tenancy import Tx
 
-__all__ = ["revoke_session"]
+__all__ = [
+    "SEND",
+    "revoke_membership",
+    "revoke_person",
+    "revoke_service_account",
+    "revoke_session",
+    "revoke_signing_key",
+]
+
+SEND = "send_revocation"
+"""The kind of the job that tells the core what ended."""
 
 
 async def revoke_session(tx: Tx, session_id: UUID, ended_at: datetime) -> None:
     """Tell the core, once `tx` has committed, that a sign-in session has ended for ever."""
-    revocation = Revocation(
-        id=uuid7(),
-        kind=Kind.SESSION,
-        subject_id=session_id,
-        tenant_id=None,
-        not_before=None,
-        ended_at=ended_at,
+    await _send(tx, Kind.SESSION, str(session_id), ended_at)
+
+
+async def revoke_person(tx: Tx, person_id: UUID, not_before: datetime) -> None:
+    """Tell the core that a person's tokens issued until `not_before` are dead."""
+    await _send(tx, Kind.PERSON, str(person_id), not_before, not_before=not_before)
+
+
+async def revoke_membership(tx: Tx, tenant_id: UUID, person_id: UUID, not_before: datetime) -> None:
+    """Tell the core that a person's tokens for one organization, until `not_before`, are dead."""
+    await _send(
+        tx, Kind.MEMBERSHIP, str(person_id), not_before, not_before=not_before, tenant_id=tenant_id
     )
-    await repository.insert_revocation(tx, revocation)
+
+
+async def revoke_service_account(
+    tx: Tx, tenant_id: UUID, account_id: UUID, not_before: datetime
+) -> None:
+    """Tell the core that an account's tokens issued until `not_before` are dead."""
+    await _send(
+        tx,
+        Kind.SERVICE_ACCOUNT,
+        str(account_id),
+        not_before,
+        not_before=not_before,
+        job_tenant_id=tenant_id,
+    )
+
+
+async def revoke_signing_key(tx: Tx, kid: str, ended_at: datetime) -> None:
+    """Tell the core that no signature of a key counts any longer."""
+    await _send(tx, Kind.SIGNING_KEY, kid, ended_at)
+
+
+async def _send(
+    tx: Tx,
+    kind: Kind,
+    subject_id: str,
+    ended_at: datetime,
+    *,
+    not_before: datetime | None = None,
+    tenant_id: UUID | None = None,
+    job_tenant_id: UUID | None = None,
+) -> None:
+    await queue.enqueue(
+        tx,
+        SEND,
+        tenant_id=job_tenant_id or tenant_id or PLATFORM,
+        id=str(uuid7()),
+        what=kind.value,
+        subject_id=subject_id,
+        tenant=None if tenant_id is None else str(tenant_id),
+        not_before=None if not_before is None else _rfc_3339(not_before),
+        ended_at=_rfc_3339(ended_at),
+    )
+
+
+def _rfc_3339(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -11,9 +11,7 @@ from app.core.process import CurrentProcess
 from app.modules.token import service
 from app.modules.token.schemas import (
     FORM_PARAMETERS,
-    ExchangedTokenRead,
     OAuthErrorRead,
-    TokenRead,
 )
 from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, problems
 from shared_lib.tenancy import OwnTransactions
@@ -45,7 +43,7 @@ _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 @router.post(
     "/token",
     dependencies=[public("own")],
-    response_model=TokenRead | ExchangedTokenRead,
+    response_model=service.AnyToken,
     responses=_REFUSALS,
     openapi_extra=_FORM,
 )

@@ -6,6 +6,7 @@ ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S10
 PERSON_ID_TYPE = "urn:phase-zero:token-type:person-id"
 
 PASSWORD = "password"  # noqa: S105  the name of a grant
+CLIENT_CREDENTIALS = "client_credentials"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 
@@ -17,6 +18,15 @@ class TokenRead:
     access_token: str = field(repr=False)
     expires_in: int
     refresh_token: str = field(repr=False)
+    token_type: str = "Bearer"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class MachineTokenRead:
+    """An access token of a program; no refresh token goes with it (RFC 6749 section 4.4.3)."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
     token_type: str = "Bearer"  # noqa: S105
 
 
@@ -40,7 +50,8 @@ class OAuthErrorRead:
 
 
 FORM_PARAMETERS = {
-    "grant_type": f"`{PASSWORD}` (the default), `{REFRESH_TOKEN}`, `{TOKEN_EXCHANGE}`",
+    "grant_type": f"`{PASSWORD}` (the default), `{REFRESH_TOKEN}`, "
+    f"`{CLIENT_CREDENTIALS}`, `{TOKEN_EXCHANGE}`",
     "username": "Password: the address",
     "password": "Password: the password",
     "refresh_token": "Refresh: the token, good for one use",
@@ -49,12 +60,14 @@ FORM_PARAMETERS = {
         "refresh: the present one if not given; exchange: required"
     ),
     "client_id": "The client; `phase-zero-web` if not given",
-    "client_secret": "Exchange: unless sent by Basic",
+    "client_secret": "Exchange and client credentials: unless sent by Basic",
     "subject_token": "Exchange: the id of the member to act as, or the agent's own",
     "subject_token_type": f"Exchange: `{PERSON_ID_TYPE}`",
     "actor_token": "Exchange: the agent's access token",
     "actor_token_type": f"Exchange: `{ACCESS_TOKEN_TYPE}`",
-    "audience": "Exchange: `product-core-api`",
+    "audience": (
+        "Exchange: `product-core-api`; client credentials of the core: `identity-service/internal`"
+    ),
     "support_id": "Exchange: the id of the support session",
     "support_mode": "Exchange: `read_only` or `read_write`",
     "lifetime": "Exchange: seconds, 3600 at most",

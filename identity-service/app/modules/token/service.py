@@ -6,37 +6,40 @@ import structlog
 
 from app.core.forms import OAuthRequest
 from app.core.process import Process
+from app.modules.token.client_credentials import client_credentials
 from app.modules.token.exchange import exchange
 from app.modules.token.password import sign_in
 from app.modules.token.refresh import refresh
 from app.modules.token.schemas import (
+    CLIENT_CREDENTIALS,
     PASSWORD,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
     ExchangedTokenRead,
+    MachineTokenRead,
     TokenRead,
 )
 from shared_lib.errors import OAuthError
 from shared_lib.tenancy import Tx, Unit
 
-__all__ = ["PUBLISHED_GRANTS", "issue_token"]
+__all__ = ["PUBLISHED_GRANTS", "AnyToken", "issue_token"]
 
-PUBLISHED_GRANTS = (REFRESH_TOKEN, TOKEN_EXCHANGE)
+PUBLISHED_GRANTS = (REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE)
 """What discovery lists: password sign-in is the first-party client's own."""
 
 _log = structlog.get_logger(__name__)
 
-_Grant = Callable[[Process, Unit[Tx], OAuthRequest], Awaitable[TokenRead | ExchangedTokenRead]]
+AnyToken = TokenRead | MachineTokenRead | ExchangedTokenRead
+_Grant = Callable[[Process, Unit[Tx], OAuthRequest], Awaitable[AnyToken]]
 _GRANTS: dict[str, _Grant] = {
     PASSWORD: sign_in,
     REFRESH_TOKEN: refresh,
+    CLIENT_CREDENTIALS: client_credentials,
     TOKEN_EXCHANGE: exchange,
 }
 
 
-async def issue_token(
-    process: Process, unit: Unit[Tx], request: OAuthRequest
-) -> TokenRead | ExchangedTokenRead:
+async def issue_token(process: Process, unit: Unit[Tx], request: OAuthRequest) -> AnyToken:
     """Serve the grant that the request names, or a password without a grant type.
 
     Raises OAuthError, KeysUnavailable or SignInBusy.

@@ -10,6 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Row = TypeVar("Row")
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 _REQUIRED = object()
+_FLOAT8 = 701  # the one type whose processor asks for its number; no table has numeric columns
 _Processor = Callable[[Any], Any]
 
 
@@ -67,6 +68,6 @@ def _parameter(compiled: SQLCompiler, name: str) -> tuple[str, Any, _Processor |
 def _result_processors(expression: Executable) -> list[tuple[int, _Processor]]:
     columns = getattr(expression, "exported_columns", ())
     processors = (
-        column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, None) for column in columns
+        column.type.dialect_impl(_DIALECT).result_processor(_DIALECT, _FLOAT8) for column in columns
     )
     return [(index, process) for index, process in enumerate(processors) if process is not None]

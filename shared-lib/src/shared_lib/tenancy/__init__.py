@@ -3,6 +3,7 @@
 from shared_lib.postgres import TenantConnection
 from shared_lib.tenancy._access import ANY_MODE, READ_MODES, WRITE_MODES, Access, AccessMode, Scope
 from shared_lib.tenancy._app import ServiceApp
+from shared_lib.tenancy._background import background_transaction
 from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
 from shared_lib.tenancy._context import current_tenant_id
 from shared_lib.tenancy._database import Database
@@ -69,6 +70,7 @@ __all__ = [
     "UnsafeToStart",
     "UserTransaction",
     "UserTx",
+    "background_transaction",
     "call",
     "check_database",
     "check_operations",

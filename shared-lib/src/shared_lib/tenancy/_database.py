@@ -1,7 +1,8 @@
 """The pooled connections of one PostgreSQL role."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -127,13 +128,22 @@ class Database:
                 raise DatabaseUnavailable from error
             raise
 
-    async def check(self) -> None:
-        """Raise unless a connection can be had and answers: a readiness check."""
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection without a transaction, for work that is nobody's request."""
         lease = await self.lease()
         try:
-            await lease.connection.execute("SELECT 1")
+            yield lease.connection
         finally:
-            lease.release()
+            try:
+                await lease.roll_back()
+            finally:
+                lease.release()
+
+    async def check(self) -> None:
+        """Raise unless a connection can be had and answers: a readiness check."""
+        async with self.connection() as connection:
+            await connection.execute("SELECT 1")
 
     def turn_over(self) -> None:
         """Called by a lease that ended."""

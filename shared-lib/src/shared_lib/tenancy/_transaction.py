@@ -169,10 +169,9 @@ class TenantTx(Tx):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        token = self.caller.token
-        if token is None or token.tenant_id is None:
-            raise LookupError("a tenant's transaction needs a token with a tenant")
-        self.tenant_id: UUID = token.tenant_id
+        if self.caller.tenant_id is None:
+            raise LookupError("a tenant's transaction needs a caller with a tenant")
+        self.tenant_id: UUID = self.caller.tenant_id
         self._bound = {"tenant_id": self.tenant_id}
 
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
 from starlette.requests import Request
 
 from shared_lib.audit import PLATFORM, AuditEvent, EventInsert, Outcome
 from shared_lib.caller import Caller
-from shared_lib.errors import AuditUnavailable, DatabaseUnavailable, api_error_from_database
-from shared_lib.postgres import is_lost
+from shared_lib.errors import AuditUnavailable
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._batch import Settings, opening_batch
-from shared_lib.tenancy._database import Database, Lease
+from shared_lib.tenancy._database import Database
+from shared_lib.tenancy._opening import give_up, open_transaction
 from shared_lib.tenancy._operation import Operation
 from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
 
@@ -50,31 +49,15 @@ class Unit(Generic[AnyTx]):
     recorded: bool = field(default=False, init=False)
 
     async def begin(self) -> AnyTx:
-        """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable.
-
-        Connections that died while they were idle are replaced: nothing was done on them.
-        """
+        """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable."""
         scope = self.operation.scope
         kind = cast("type[AnyTx]", TRANSACTION_TYPES[scope])
-        database = self.runtime.databases[scope]
         batch = self.opening_batch()
-        for _ in range(database.size + 1):
-            lease = await database.lease()
-            try:
-                await lease.connection.execute(batch)
-                return kind(lease, self.caller, batch, self.runtime.events)
-            except BaseException as error:
-                refusal = _refusal(error)
-                if refusal is None:
-                    # Whatever it was, nobody can say in which state it left the connection.
-                    lease.discard()
-                await _give_up(lease)
-                if is_lost(error):
-                    continue
-                if refusal := refusal or api_error_from_database(error):
-                    raise refusal from error
-                raise
-        raise DatabaseUnavailable
+        return await open_transaction(
+            self.runtime.databases[scope],
+            batch,
+            lambda lease: kind(lease, self.caller, batch, self.runtime.events),
+        )
 
     async def commit(self, tx: Tx) -> None:
         """COMMIT. Until it returns, nothing has been acknowledged."""
@@ -166,7 +149,7 @@ class Unit(Generic[AnyTx]):
             lease.discard()
             raise
         finally:
-            await _give_up(lease)
+            await give_up(lease)
 
 
 def settings_of(caller: Caller, scope: Scope) -> Settings:
@@ -181,20 +164,6 @@ def settings_of(caller: Caller, scope: Scope) -> Settings:
         support_session=caller.support_session_id,
         request_id=caller.request_id,
     )
-
-
-def _refusal(error: BaseException) -> Exception | None:
-    """The API error of a refused admission; other errors are faults of the connection or ours."""
-    if isinstance(error, asyncpg.PostgresError) and error.sqlstate.startswith("PT"):
-        return api_error_from_database(error)
-    return None
-
-
-async def _give_up(lease: Lease) -> None:
-    try:
-        await lease.roll_back()
-    finally:
-        lease.release()
 
 
 def _uuid(text: object) -> UUID | None:

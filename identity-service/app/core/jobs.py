@@ -1,0 +1,29 @@
+"""The jobs of identity: their queue, and what every handler finds in `work.context`."""
+
+from dataclasses import dataclass
+
+from app.core.models import metadata
+from app.core.process import Process
+from app.core.settings import IdentitySettings
+from shared_lib.internal_client import InternalClient
+from shared_lib.jobs import JobQueue, Work
+
+__all__ = ["IdentityWork", "WorkerContext", "queue"]
+
+queue = JobQueue(metadata, enqueuers=("auth", "platform"))
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """One worker process. `internal` tells the core; `process` signs, and holds the pools."""
+
+    process: Process
+    internal: InternalClient
+
+    @property
+    def settings(self) -> IdentitySettings:
+        """What the process was started with."""
+        return self.process.settings
+
+
+IdentityWork = Work[WorkerContext]

@@ -1,0 +1,86 @@
+"""`python -m app.worker`: the worker of identity, and every kind of job that it does."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+
+from app.core.database import Databases
+from app.core.jobs import WorkerContext, queue
+from app.core.process import Process
+from app.core.settings import IdentitySettings
+from app.modules.models import DATABASE, metadata
+from app.modules.revocations.jobs import send_revocation
+from app.modules.revocations.service import SEND as SEND_REVOCATION
+from app.modules.security_events.jobs import send_security_event
+from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
+from shared_lib.internal_client import InternalClient
+from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
+from shared_lib.logging import configure_logging
+from shared_lib.settings import SettingsError
+from shared_lib.tenancy import check_database
+
+KINDS: tuple[JobKind, ...] = (
+    # For ever, and never long apart: people who lost access are still inside.
+    JobKind(
+        SEND_REVOCATION,
+        send_revocation,
+        lane=URGENT,
+        attempts=None,
+        backoff=Backoff(first=0.5, longest=2),
+    ),
+    JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
+)
+RECURRING: tuple[Every, ...] = ()
+
+
+@asynccontextmanager
+async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerContext]]:
+    """A worker that has all it needs. Raises UnsafeToStart, or KeysUndecryptable."""
+    process = Process.of(settings)
+    metrics = WorkerMetrics()
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(process.databases.aclose)
+        closing.callback(process.passwords.close)
+        await check_database(
+            process.databases.all(),
+            metadata,
+            DATABASE,
+            require_patched=settings.require_patched_postgres,
+        )
+        await process.keyring.start()
+        closing.push_async_callback(process.keyring.aclose)
+        http = await closing.enter_async_context(
+            httpx.AsyncClient(base_url=settings.core_url, trust_env=False)
+        )
+        context = WorkerContext(process, InternalClient(http, process.internal_token))
+        if settings.metrics_port is not None:
+            metrics.serve(settings.metrics_host, settings.metrics_port)
+        yield Worker(
+            queue,
+            process.databases.runtime(),
+            context,
+            kinds=KINDS,
+            recurring=RECURRING,
+            metrics=metrics,
+        )
+
+
+def _settings() -> IdentitySettings:
+    try:
+        return IdentitySettings.from_environment()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+@asynccontextmanager
+async def _worker() -> AsyncIterator[Worker[WorkerContext]]:
+    settings = _settings()
+    configure_logging("identity-worker", settings.log_level)
+    async with worker_of(settings) as worker:
+        yield worker
+
+
+if __name__ == "__main__":
+    run_worker(_worker, lambda: (Databases.of(_settings()).worker, queue))

@@ -1,0 +1,73 @@
+"""`python -m app.worker`: the worker of the core, and every kind of job that it does."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+
+from app.core.access import PLATFORM_ROLES, admission
+from app.core.database import databases_of
+from app.core.identity import client_credentials
+from app.core.jobs import WorkerContext, queue
+from app.core.models import DATABASE
+from app.core.settings import CoreSettings
+from app.modules.audit_events.models import events
+from app.modules.models import metadata
+from shared_lib.internal_client import InternalClient
+from shared_lib.jobs import Every, JobKind, Worker, WorkerMetrics, run_worker
+from shared_lib.logging import configure_logging
+from shared_lib.settings import SettingsError
+from shared_lib.tenancy import Runtime, Scope, check_database
+
+KINDS: tuple[JobKind, ...] = ()
+RECURRING: tuple[Every, ...] = ()
+
+
+@asynccontextmanager
+async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContext]]:
+    """A worker that has all it needs. Raises UnsafeToStart."""
+    databases = databases_of(settings)
+    metrics = WorkerMetrics()
+    async with AsyncExitStack() as closing:
+        for pool in dict.fromkeys(databases.values()):
+            closing.push_async_callback(pool.aclose)
+        await check_database(
+            dict.fromkeys(databases.values()),
+            metadata,
+            DATABASE,
+            require_patched=settings.require_patched_postgres,
+        )
+        http = await closing.enter_async_context(
+            httpx.AsyncClient(base_url=settings.identity_url, trust_env=False)
+        )
+        context = WorkerContext(settings, InternalClient(http, client_credentials(http, settings)))
+        if settings.metrics_port is not None:
+            metrics.serve(settings.metrics_host, settings.metrics_port)
+        yield Worker(
+            queue,
+            Runtime(databases, admission, events, PLATFORM_ROLES),
+            context,
+            kinds=KINDS,
+            recurring=RECURRING,
+            metrics=metrics,
+        )
+
+
+def _settings() -> CoreSettings:
+    try:
+        return CoreSettings.from_environment()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+@asynccontextmanager
+async def _worker() -> AsyncIterator[Worker[WorkerContext]]:
+    settings = _settings()
+    configure_logging("core-worker", settings.log_level)
+    async with worker_of(settings) as worker:
+        yield worker
+
+
+if __name__ == "__main__":
+    run_worker(_worker, lambda: (databases_of(_settings())[Scope.SERVICE], queue))

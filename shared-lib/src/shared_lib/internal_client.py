@@ -1,0 +1,94 @@
+"""The client of the other service's `/internal/` operations: facts that cross the line."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import msgspec
+
+from shared_lib.jobs import JobFailed
+
+_TIMEOUT = 5.0
+_RENEW = 30.0  # seconds before its end at which a token is not used any more
+
+TokenSource = Callable[[], Awaitable[str]]
+
+
+class NotDelivered(JobFailed):
+    """The other service did not confirm; what was sent must be sent again."""
+
+
+class InternalClient:
+    """Sends facts. `http` has the other service as its base URL; `token` gives one for it."""
+
+    def __init__(self, http: httpx.AsyncClient, token: TokenSource) -> None:
+        self._http = http
+        self._token = token
+
+    async def put(self, path: str, body: Any) -> None:
+        """PUT `body` as JSON. Raises NotDelivered unless the answer is 2xx."""
+        await self._send("PUT", path, body)
+
+    async def post(self, path: str, body: Any) -> None:
+        """POST `body` as JSON. Raises NotDelivered unless the answer is 2xx."""
+        await self._send("POST", path, body)
+
+    async def _send(self, method: str, path: str, body: Any) -> None:
+        try:
+            # httpx's own limit is one for each read.
+            async with asyncio.timeout(_TIMEOUT):
+                response = await self._http.request(
+                    method,
+                    path,
+                    content=msgspec.json.encode(body),
+                    headers={
+                        "Authorization": f"Bearer {await self._token()}",
+                        "Content-Type": "application/json",
+                    },
+                )
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise NotDelivered(type(error).__name__) from error
+        if not response.is_success:
+            raise NotDelivered(f"status {response.status_code}")
+
+
+class ClientCredentials:
+    """A token of the client credentials grant (RFC 6749 section 4.4), kept until it nearly ends.
+
+    `audience` is the internal one of the service that the token is for.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        token_url: str,
+        *,
+        authorization: str,
+        audience: str,
+    ) -> None:
+        """`authorization` is the value of the header by which the client authenticates itself."""
+        self._http = http
+        self._token_url = token_url
+        self._authorization = authorization
+        self._form = {"grant_type": "client_credentials", "audience": audience}
+        self._token = ""
+        self._until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def __call__(self) -> str:
+        """The token. Raises NotDelivered when none can be had."""
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                await self._fetch()
+            return self._token
+
+    async def _fetch(self) -> None:
+        headers = {"Authorization": self._authorization}
+        response = await self._http.post(self._token_url, data=self._form, headers=headers)
+        if response.status_code != httpx.codes.OK:
+            raise NotDelivered(f"no token: status {response.status_code}")
+        answer = response.json()
+        self._token = answer["access_token"]
+        self._until = time.monotonic() + float(answer["expires_in"]) - _RENEW
