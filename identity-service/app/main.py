@@ -14,8 +14,10 @@ from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
 from app.modules.keys import router as keys
 from app.modules.models import DATABASE, metadata
+from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
 from app.modules.sessions import router as sessions
+from app.modules.sign_ups import router as sign_ups
 from app.modules.token import router as token
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
@@ -83,6 +85,8 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        sign_ups.router,
+        password_resets.router,
         keys.router,
         discovery.router,
     ):

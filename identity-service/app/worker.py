@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
@@ -11,10 +12,18 @@ from app.core.jobs import WorkerContext, queue
 from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.models import DATABASE, metadata
+from app.modules.password_resets.jobs import delete_old_password_resets, send_password_reset
+from app.modules.password_resets.service import SEND as SEND_PASSWORD_RESET
+from app.modules.people.jobs import send_password_changed
+from app.modules.people.service import SEND_PASSWORD_CHANGED
 from app.modules.revocations.jobs import send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
 from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
+from app.modules.sessions.jobs import delete_old_sessions, send_session_theft
+from app.modules.sessions.service import SEND_THEFT
+from app.modules.sign_ups.jobs import delete_old_sign_ups, send_sign_up
+from app.modules.sign_ups.service import SEND as SEND_SIGN_UP
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
@@ -31,8 +40,17 @@ KINDS: tuple[JobKind, ...] = (
         backoff=Backoff(first=0.5, longest=2),
     ),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
+    JobKind(SEND_SIGN_UP, send_sign_up),
+    JobKind(SEND_PASSWORD_RESET, send_password_reset),
+    JobKind(SEND_PASSWORD_CHANGED, send_password_changed),
+    JobKind(SEND_THEFT, send_session_theft),
 )
-RECURRING: tuple[Every, ...] = ()
+_HOUR = timedelta(hours=1)
+RECURRING: tuple[Every, ...] = (
+    Every("delete_old_sessions", delete_old_sessions, _HOUR),
+    Every("delete_old_sign_ups", delete_old_sign_ups, _HOUR),
+    Every("delete_old_password_resets", delete_old_password_resets, _HOUR),
+)
 
 
 @asynccontextmanager

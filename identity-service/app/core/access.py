@@ -11,14 +11,14 @@ from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
 __all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
 
-def public(transactions: Literal["own", "none"]) -> Any:
+def public(transactions: Literal["request", "own", "none"] = "request") -> Any:
     """Declare that anybody may call the operation."""
     return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions)))
 
 
-def signed_in() -> Any:
+def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
     """Declare that a person calls, in whatever state his organization is."""
-    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE)))
+    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE, transactions=transactions)))
 
 
 def organization(*roles: str) -> Any:

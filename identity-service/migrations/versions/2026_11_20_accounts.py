@@ -16,16 +16,62 @@ REASONS = (
 )
 
 
+# The grants let role auth use a link up; these keep it from making it good again.
+KEEP_USED_TRIGGERS = tuple(
+    f"""
+    CREATE TRIGGER {table}_keep_used BEFORE UPDATE ON {table} FOR EACH ROW
+    WHEN (OLD.used_at IS NOT NULL AND NEW.used_at IS DISTINCT FROM OLD.used_at)
+    EXECUTE FUNCTION public.keep_ended()
+    """
+    for table in ('sign_ups', 'password_resets')
+)
+
+
 def upgrade() -> None:
     op.add_column('sign_in_sessions', sa.Column('client_ip', sa.Text(), nullable=True))
     op.add_column('sign_in_sessions', sa.Column('user_agent', sa.Text(), nullable=True))
     op.add_column('sign_in_sessions', sa.Column('last_client_ip', sa.Text(), nullable=True))
     op.drop_constraint(op.f('ck_sign_in_sessions_reason'), 'sign_in_sessions')
     op.create_check_constraint(op.f('ck_sign_in_sessions_reason'), 'sign_in_sessions', REASONS)
-    op.execute('GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, last_client_ip, ended_at, ended_reason) ON sign_in_sessions TO identity_auth')
+    op.create_index(op.f('ix_sign_in_sessions_expires_at'), 'sign_in_sessions', ['expires_at'], unique=False)
+    op.create_index(op.f('ix_sign_in_sessions_ended_at'), 'sign_in_sessions', ['ended_at'], unique=False)
+    op.add_column('credentials', sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True))
+    op.create_table('sign_ups',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('email', sa.Text(), nullable=False),
+    sa.Column('email_normalized', sa.Text(), sa.Computed('lower(email)', persisted=True), nullable=False),
+    sa.Column('name', sa.Text(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_ups'))
+    )
+    op.create_index(op.f('ix_sign_ups_expires_at'), 'sign_ups', ['expires_at'], unique=False)
+    op.create_index('ix_sign_ups_of_address', 'sign_ups', ['email_normalized', 'created_at'], unique=False)
+    op.create_table('password_resets',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('email', sa.Text(), nullable=False),
+    sa.Column('person_id', sa.Uuid(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_password_resets_person_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_password_resets'))
+    )
+    op.create_index(op.f('ix_password_resets_expires_at'), 'password_resets', ['expires_at'], unique=False)
+    op.create_index('ix_password_resets_of_person', 'password_resets', ['person_id', 'created_at'], unique=False)
+    # GRANTS
+    for trigger in KEEP_USED_TRIGGERS:
+        op.execute(trigger)
 
 
 def downgrade() -> None:
+    # REVOKES
+    op.drop_table('password_resets')
+    op.drop_table('sign_ups')
+    op.drop_column('credentials', 'changed_at')
+    op.drop_index(op.f('ix_sign_in_sessions_ended_at'), table_name='sign_in_sessions')
+    op.drop_index(op.f('ix_sign_in_sessions_expires_at'), table_name='sign_in_sessions')
     op.drop_constraint(op.f('ck_sign_in_sessions_reason'), 'sign_in_sessions')
     # The reasons that are new become the nearest old one; what has ended stays ended.
     op.execute('ALTER TABLE sign_in_sessions DISABLE TRIGGER sign_in_sessions_keep_ended')

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/password-reset", tags=["password_resets"])
 
 
 @router.post(
-    "", dependencies=[public("request")], status_code=202, response_model=PasswordResetAccepted
+    "", dependencies=[public()], status_code=202, response_model=PasswordResetAccepted
 )
 async def create_password_reset(tx: PublicTransaction, create: PasswordResetCreate) -> Response:
     """Ask for a link to choose another password. It goes to the address, if somebody has it.

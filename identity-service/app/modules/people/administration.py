@@ -4,7 +4,7 @@ from uuid import UUID
 
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
-from app.modules.people.schemas import PersonDeactivate, PersonRead
+from app.modules.people.schemas import PLATFORM_ADMIN, PersonDeactivate, PersonRead
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
 from app.modules.sessions import service as sessions
@@ -12,7 +12,6 @@ from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
 from shared_lib.tenancy import PlatformTx
-from shared_lib.tokens import PLATFORM_ADMIN
 from shared_lib.web import Listing, PageRequest
 
 

@@ -46,13 +46,17 @@ class Person(Base):
 
 
 class Credential(Base):
-    """The password of a person: an encoded Argon2id hash (PHC string format)."""
+    """The password of a person: an encoded Argon2id hash (PHC string format).
+
+    `changed_at`: when it took the place of another password; a renewed hash is none.
+    """
 
     __tablename__ = "credentials"
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True)
     password_hash: Mapped[str]
     updated_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
 
     __table_args__: Any = (
         {

@@ -1,15 +1,31 @@
 """The rules of people."""
 
+from dataclasses import replace
 from uuid import UUID
 
+from app.core.jobs import queue
+from app.core.process import Process
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
 from app.modules.people.schemas import Candidate, MeRead, Standing
+from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import TokenRevoked
-from shared_lib.tenancy import Tx, UserTx
+from shared_lib.tenancy import ServiceTx, Tx, Unit, UserTx
 
 __all__ = ["find_candidate", "get_me", "lock_standing", "remember_tenant", "renew_hash"]
+
+
+SEND_PASSWORD_CHANGED = "send_password_changed"  # noqa: S105
+"""The kind of the job that mails that the password was changed."""
+
+
+class CurrentPasswordWrong(ApiError):
+    """Whoever holds a session does not yet own the account: he knows its password as well."""
+
+    code = "current_password_wrong"
+    status = 403
+    title = "The current password is wrong"
 
 
 async def get_me(tx: UserTx) -> MeRead:
@@ -50,3 +66,88 @@ async def remember_tenant(tx: Tx, standing: Standing, tenant_id: UUID | None) ->
 async def renew_hash(tx: Tx, person_id: UUID, password_hash: str) -> None:
     """Keep a password under the present parameters of the hash."""
     await repository.replace_hash(tx, person_id, password_hash, utc_now())
+
+
+async def get_profile(tx: Tx, person_id: UUID) -> Profile:
+    """A person's own data. Raises TokenRevoked when there is no such person."""
+    profile = await repository.get_profile(tx, person_id)
+    if profile is None:
+        raise TokenRevoked
+    return profile
+
+
+async def find_addressee(tx: ServiceTx, email: str) -> Addressee | None:
+    """Who has this address. Nothing that a stranger sees may depend on it."""
+    return await repository.find_addressee(tx, email)
+
+
+async def get_addressee(tx: ServiceTx, person_id: UUID) -> Addressee | None:
+    """Where mail for a person goes."""
+    return await repository.get_addressee(tx, person_id)
+
+
+async def update_me(tx: UserTx, update: MeUpdate) -> MeRead:
+    """Change the caller's profile; his organizations are told by a job."""
+    before = await get_me(tx)
+    changes = update.changes()  # T20
+    if not changes or changes["name"] == before.name:
+        return before
+    await repository.rename(tx, before.id, changes["name"], utc_now())
+    await memberships.person_changed(tx, before.id)
+    return replace(before, name=changes["name"])
+
+
+async def change_password(process: Process, unit: Unit[UserTx], change: PasswordChange) -> None:
+    """Replace the caller's password; his other sessions end (OWASP ASVS 6.2.2, 6.2.3, 7.4.3).
+
+    Raises CurrentPasswordWrong, PasswordTooWeak or SignInBusy.
+    """
+    async with unit.transaction() as tx:
+        person_id, session_id = _signed_in(tx)
+        profile = await get_profile(tx, person_id)
+        standing = await lock_standing(tx, person_id)
+    new = change.new_password.get_secret_value()
+    check_password(new, profile.email, field="body.new_password")
+    stored = standing.password_hash if standing else None
+    # No transaction is open while hashes are computed.
+    checked = await process.passwords.check(stored, change.current_password.get_secret_value())
+    if not checked.matches:
+        raise CurrentPasswordWrong
+    password_hash = await process.passwords.hash(new)
+    async with unit.transaction() as tx:
+        standing = await lock_standing(tx, person_id)
+        if standing is None or standing.password_hash != stored:
+            raise CurrentPasswordWrong  # somebody was faster
+        await _replace_password(tx, person_id, password_hash)
+        await sessions.end_others(tx, person_id, session_id, EndReason.PASSWORD_CHANGED)
+        await security_events.record(tx, AuditEvent("people.change_password", str(person_id)))
+
+
+async def reset_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
+    """Replace the password of who has shown that the address is his, and sign him out everywhere.
+
+    The person is locked by the caller.
+    """
+    now = utc_now()
+    await _replace_password(tx, person_id, password_hash)
+    await repository.shut_out(tx, person_id, now)
+    await sessions.end_all(tx, person_id, EndReason.PASSWORD_RESET)
+    await revocations.revoke_person(tx, person_id, now)
+    event = AuditEvent("people.reset_password", str(person_id))
+    await security_events.record(tx, event, person_id=person_id)
+
+
+async def _replace_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
+    now = utc_now()
+    await repository.replace_password(tx, person_id, password_hash, now)
+    await queue.enqueue(
+        tx, SEND_PASSWORD_CHANGED, person_id=str(person_id), changed_at=now.isoformat()
+    )
+
+
+def _signed_in(tx: UserTx) -> tuple[UUID, UUID]:
+    """Who calls, and his session. Raises TokenRevoked for who is nobody, who is never admitted."""
+    token = tx.caller.token
+    if token is None or token.sid is None:
+        raise TokenRevoked
+    return token.sub, token.sid

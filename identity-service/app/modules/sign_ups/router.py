@@ -20,7 +20,7 @@ from shared_lib.web import Json
 router = APIRouter(prefix="/sign-up", tags=["sign_ups"])
 
 
-@router.post("", dependencies=[public("request")], status_code=202, response_model=SignUpAccepted)
+@router.post("", dependencies=[public()], status_code=202, response_model=SignUpAccepted)
 async def create_sign_up(tx: PublicTransaction, create: SignUpCreate) -> Response:
     """Ask for an account. A mail with a link goes to the address, if it can be used.
 
