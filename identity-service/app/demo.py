@@ -16,8 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.core.passwords import prepared
 from app.core.settings import OWASP_ITERATIONS, OWASP_MEMORY_KIB
-from app.modules.memberships.models import Membership, Tenant
+from app.modules.memberships.models import Membership
 from app.modules.people.models import Credential, Person
+from app.modules.tenants.models import Tenant
 from shared_lib.demo import load_demo
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -10,6 +10,10 @@ from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
 
 __all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
+# What the procedure `admit` takes for scopes and for roles, which are no UUIDs.
+_SCOPES = {Scope.USER: 1, Scope.ORGANIZATION: 2, Scope.PLATFORM: 3}
+_ROLES = ("owner", "admin", "standard", "viewer", "client", "platform_admin", "support_agent")
+
 
 def public(transactions: Literal["request", "own", "none"] = "request") -> Any:
     """Declare that anybody may call the operation."""
@@ -40,13 +44,16 @@ def internal() -> Any:
 
 
 def admission(operation: Operation, caller: Caller) -> str:
-    """The CALL that ends the opening batch; see the procedure `admit` in the migrations.
+    """The CALL that ends the opening batch; see the procedures `admit…` in the migrations.
 
     Raises MissingPermission for a service account: nobody signed in.
     """
     token = caller.token
-    if token is None or operation.scope in (Scope.PUBLIC, Scope.SERVICE):
+    if token is None or operation.scope is Scope.PUBLIC:
         return ""
+    if operation.scope is Scope.SERVICE:
+        return call("public.admit_client")
     if token.sid is None:
         raise MissingPermission
-    return call("public.admit", token.sid, token.sub)
+    role = _ROLES.index(token.role) + 1 if token.role in _ROLES else 0
+    return call("public.admit", _SCOPES[operation.scope], token.sid, role, token.iat)

@@ -1,6 +1,7 @@
 """What one process of the service holds, and how handlers ask for it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import NAMESPACE_URL, uuid5
 
@@ -70,9 +71,14 @@ class Process:
         return self.sign(claims)
 
 
-def issued_at() -> int:
-    """The present instant as the `iat` of a token."""
-    return int(utc_now().timestamp())
+def issued_at(*not_before: datetime | None, now: datetime | None = None) -> int:
+    """The present instant as the `iat` of a token, or the first full second after `not_before`.
+
+    Tokens issued until `not_before` are dead; so one that is issued in the same second is dated up
+    to a second ahead, which verifiers allow for.
+    """
+    earliest = [int(each.timestamp()) + 1 for each in not_before if each is not None]
+    return max([int((now or utc_now()).timestamp()), *earliest])
 
 
 async def current_process(request: Request) -> Process:

@@ -60,13 +60,26 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_password_resets_expires_at'), 'password_resets', ['expires_at'], unique=False)
     op.create_index('ix_password_resets_of_person', 'password_resets', ['person_id', 'created_at'], unique=False)
-    # GRANTS
+    op.execute('GRANT SELECT, INSERT (id, email, name, created_at, expires_at), UPDATE (used_at) ON sign_ups TO identity_auth')
+    op.execute('GRANT SELECT, DELETE ON sign_ups TO identity_worker')
+    op.execute('GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, updated_at) ON people TO identity_auth')
+    op.execute('GRANT SELECT (id, email, email_normalized, name, platform_role, verified_at, active, created_at, updated_at), UPDATE (active, tokens_not_before, updated_at) ON people TO identity_platform')
+    op.execute('GRANT SELECT, INSERT, UPDATE (password_hash, updated_at, changed_at) ON credentials TO identity_auth')
+    op.execute('GRANT SELECT, INSERT (id, email, created_at, expires_at), UPDATE (used_at) ON password_resets TO identity_auth')
+    op.execute('GRANT SELECT, UPDATE (person_id), DELETE ON password_resets TO identity_worker')
+    op.execute('GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, last_client_ip, ended_at, ended_reason) ON sign_in_sessions TO identity_auth')
+    op.execute('GRANT SELECT (id, person_id, expires_at, ended_at), UPDATE (ended_at, ended_reason) ON sign_in_sessions TO identity_platform')
+    op.execute('GRANT SELECT (id, person_id, auth_time, expires_at, ended_at), DELETE ON sign_in_sessions TO identity_worker')
+    op.execute('GRANT SELECT (token_hash, session_id), DELETE ON refresh_tokens TO identity_worker')
     for trigger in KEEP_USED_TRIGGERS:
         op.execute(trigger)
 
 
 def downgrade() -> None:
-    # REVOKES
+    op.execute('REVOKE ALL ON refresh_tokens FROM identity_worker')
+    op.execute('REVOKE ALL ON sign_in_sessions FROM identity_worker, identity_platform')
+    op.execute('REVOKE ALL ON people FROM identity_platform')
+    op.execute('REVOKE UPDATE (name, tokens_not_before) ON people FROM identity_auth')
     op.drop_table('password_resets')
     op.drop_table('sign_ups')
     op.drop_column('credentials', 'changed_at')

@@ -80,7 +80,7 @@ def test_policies_and_grants_are_written_out_in_the_migrations() -> None:
     written = "".join(
         path.read_text() for path in sorted((SERVICE / "migrations/versions").glob("*.py"))
     ).replace("\\'", "'")
-    assert len(declared_tables(metadata)) == 12
+    assert len(declared_tables(metadata)) == 15
     for table in metadata.sorted_tables:
         for statement in security_statements(table, "identity"):
             assert statement in written

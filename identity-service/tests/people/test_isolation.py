@@ -53,6 +53,8 @@ async def test_a_role_sees_the_rows_of_its_setting_only(
             (role, table)
             for role in ("identity_app", "identity_platform", "identity_worker")
             for table in ("people", "credentials", "sign_in_sessions", "refresh_tokens")
+            # Mail goes to addresses, and the core is told names.
+            if (role, table) != ("identity_worker", "people")
         ),
     ],
 )
@@ -69,7 +71,11 @@ async def test_sign_in_tables_are_for_sign_in_only(
     [
         "UPDATE people SET platform_role = 'platform_admin'",
         "UPDATE people SET verified_at = now(), active = true",
+        "INSERT INTO people (id, platform_role) VALUES (NULL, 'platform_admin')",
         "UPDATE memberships SET role = 'owner'",
+        "UPDATE memberships SET active = true, version = 9, tokens_not_before = NULL",
+        "SELECT * FROM invitations",
+        "UPDATE tenants SET status = 'active'",
         "INSERT INTO memberships SELECT * FROM memberships",
         "UPDATE sign_in_sessions SET expires_at = 'infinity'",
         "UPDATE refresh_tokens SET expires_at = 'infinity'",
@@ -89,10 +95,26 @@ async def test_sign_in_cannot_raise_anybody(
             await connection.execute(statement)
 
 
-async def test_admission_is_not_for_everybody(cluster: Cluster, database_name: str) -> None:
-    async with connected(cluster, database_name, "identity_worker") as connection:
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("identity_worker", f"CALL public.admit(1, '{uuid7()}', 1, 0)"),
+        ("identity_app", "CALL public.admit_client()"),
+        ("identity_auth", "CALL public.admit_client()"),
+        ("identity_auth", f"SELECT public.member_profile('{uuid7()}')"),
+        ("identity_auth", "SELECT public.find_member('a@example.com')"),
+        ("identity_worker", "SELECT public.find_member('a@example.com')"),
+        ("identity_app", f"SELECT public.find_invitation('{uuid7()}')"),
+        ("identity_app", f"SELECT public.accept_invitation('{uuid7()}', now())"),
+        ("identity_platform", f"SELECT public.accept_invitation('{uuid7()}', now())"),
+    ],
+)
+async def test_each_function_of_the_definer_is_for_one_role(
+    cluster: Cluster, database_name: str, role: str, statement: str
+) -> None:
+    async with connected(cluster, database_name, role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute(f"CALL public.admit('{uuid7()}', '{uuid7()}')")
+            await connection.execute(statement)
 
 
 @pytest.mark.parametrize(

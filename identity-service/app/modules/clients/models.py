@@ -28,6 +28,7 @@ class ServiceAccount(Base):
             "info": global_table(
                 Grant("auth", select=True),
                 Grant("worker", select=True, insert=True, update=("secret_hash", "updated_at")),
+                Grant("definer", select=("id", "active")),
                 reason="read before anyone is known",
             )
         },

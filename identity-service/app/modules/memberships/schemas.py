@@ -1,6 +1,7 @@
-"""What is shown about memberships."""
+"""What is read and shown about memberships."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -12,3 +13,15 @@ class MembershipRead:
     slug: str
     name: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipStanding:
+    """What decides about a person's tokens for one organization.
+
+    None is issued at or before `tokens_not_before`.
+    """
+
+    tenant_id: UUID
+    role: str
+    tokens_not_before: datetime | None

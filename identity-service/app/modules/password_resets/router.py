@@ -19,9 +19,7 @@ from shared_lib.web import Json
 router = APIRouter(prefix="/password-reset", tags=["password_resets"])
 
 
-@router.post(
-    "", dependencies=[public()], status_code=202, response_model=PasswordResetAccepted
-)
+@router.post("", dependencies=[public()], status_code=202, response_model=PasswordResetAccepted)
 async def create_password_reset(tx: PublicTransaction, create: PasswordResetCreate) -> Response:
     """Ask for a link to choose another password. It goes to the address, if somebody has it.
 

@@ -55,9 +55,7 @@ class LastPlatformAdmin(ApiError):
     title = "This is the last administrator of the platform"
 
 
-async def list_people(
-    tx: PlatformTx, page: PageRequest, search: str | None
-) -> Listing[PersonRead]:
+async def list_people(tx: PlatformTx, page: PageRequest, search: str | None) -> Listing[PersonRead]:
     """One page of all people, newest first."""
     return await repository.list_people(tx, page, search)
 

@@ -11,10 +11,24 @@ from app.core.models import Base
 from shared_lib.tables import Grant, global_table
 
 _REASON = "read before anyone is known"
+_SHOWN_TO_STAFF = (
+    "id",
+    "email",
+    "email_normalized",
+    "name",
+    "platform_role",
+    "verified_at",
+    "active",
+    "created_at",
+    "updated_at",
+)
 
 
 class Person(Base):
-    """A person. `email` is spelled as it was given; two that differ in case only are one."""
+    """A person. `email` is spelled as it was given; two that differ in case only are one.
+
+    Access tokens issued until `tokens_not_before` are dead.
+    """
 
     __tablename__ = "people"
 
@@ -28,6 +42,7 @@ class Person(Base):
     verified_at: Mapped[datetime | None]
     active: Mapped[bool] = mapped_column(server_default=true())
     last_tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
+    tokens_not_before: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -37,7 +52,19 @@ class Person(Base):
         ),
         {
             "info": global_table(
-                Grant("auth", select=True, update=("last_tenant_id", "updated_at")),
+                # Nobody is made staff of the platform by an INSERT through this role.
+                Grant(
+                    "auth",
+                    select=True,
+                    insert=("id", "email", "name", "verified_at", "created_at", "updated_at"),
+                    update=("name", "last_tenant_id", "tokens_not_before", "updated_at"),
+                ),
+                Grant(
+                    "platform",
+                    select=_SHOWN_TO_STAFF,
+                    update=("active", "tokens_not_before", "updated_at"),
+                ),
+                Grant("worker", select=True),
                 Grant("definer", select=True),
                 reason=_REASON,
             )
@@ -61,7 +88,12 @@ class Credential(Base):
     __table_args__: Any = (
         {
             "info": global_table(
-                Grant("auth", select=True, update=("password_hash", "updated_at")),
+                Grant(
+                    "auth",
+                    select=True,
+                    insert=True,
+                    update=("password_hash", "updated_at", "changed_at"),
+                ),
                 reason=_REASON,
             )
         },

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, func, or_, select, update
+from sqlalchemy import Text, Uuid, bindparam, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import DateTime
 
@@ -39,6 +39,7 @@ _LOCK_STANDING = Statement(
         Person.verified_at.is_not(None),
         Person.platform_role,
         Person.last_tenant_id,
+        Person.tokens_not_before,
         Credential.password_hash,
         Credential.changed_at,
     )
@@ -47,15 +48,38 @@ _LOCK_STANDING = Statement(
     .with_for_update(of=Person, key_share=True),
     Standing,
 )
-_GET_PROFILE = Statement(
-    select(
-        Person.id,
-        Person.email,
-        Person.name,
-        Person.verified_at.is_not(None),
-        Person.platform_role,
-    ).where(_THIS),
+_PROFILE = (
+    Person.id,
+    Person.email,
+    Person.name,
+    Person.verified_at.is_not(None),
+    Person.platform_role,
+)
+_GET_PROFILE = Statement(select(*_PROFILE).where(_THIS), Profile)
+_IS_KNOWN = Statement(
+    select(true()).where(Person.email_normalized == func.lower(bindparam("email", type_=Text))),
+    bool,
+)
+_INSERT_PERSON = Statement(
+    insert(Person)
+    .values(
+        id=bindparam("id", type_=Uuid),
+        email=bindparam("email", type_=Text),
+        name=bindparam("name", type_=Text),
+        verified_at=_NOW,
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
+    .on_conflict_do_nothing(index_elements=[Person.email_normalized])
+    .returning(*_PROFILE),
     Profile,
+)
+_INSERT_CREDENTIAL: Statement[Any] = Statement(
+    insert(Credential).values(
+        person_id=bindparam("person", type_=Uuid),
+        password_hash=bindparam("password_hash", type_=Text),
+        updated_at=_NOW,
+    )
 )
 _REMEMBER_TENANT: Statement[Any] = Statement(
     update(Person)
@@ -159,6 +183,21 @@ async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:
     return await tx.one(_GET_PROFILE, person_id=person_id)
 
 
+async def is_known(tx: Tx, email: str) -> bool:
+    """Whether somebody, active or not, has this address."""
+    return await tx.one(_IS_KNOWN, email=email) is not None
+
+
+async def insert_person(
+    tx: Tx, person_id: UUID, *, email: str, name: str, password_hash: str, now: datetime
+) -> Profile | None:
+    """A verified person with a password; None where the address is somebody's."""
+    profile = await tx.one(_INSERT_PERSON, id=person_id, email=email, name=name, now=now)
+    if profile is not None:
+        await tx.execute(_INSERT_CREDENTIAL, person=person_id, password_hash=password_hash, now=now)
+    return profile
+
+
 async def remember_tenant(tx: Tx, person_id: UUID, tenant_id: UUID, now: datetime) -> None:
     """Set the organization that the next sign-in opens."""
     await tx.execute(_REMEMBER_TENANT, person_id=person_id, last_tenant_id=tenant_id, now=now)
@@ -176,9 +215,7 @@ async def rename(tx: Tx, person_id: UUID, name: str, now: datetime) -> None:
 
 async def replace_password(tx: Tx, person_id: UUID, password_hash: str, now: datetime) -> None:
     """Another password in place of whatever there was."""
-    await tx.execute(
-        _REPLACE_PASSWORD, person_id=person_id, password_hash=password_hash, now=now
-    )
+    await tx.execute(_REPLACE_PASSWORD, person_id=person_id, password_hash=password_hash, now=now)
 
 
 async def shut_out(tx: Tx, person_id: UUID, now: datetime) -> None:
@@ -196,9 +233,7 @@ async def get_addressee(tx: Tx, person_id: UUID) -> Addressee | None:
     return await tx.one(_GET_ADDRESSEE, person_id=person_id)
 
 
-async def list_people(
-    tx: PlatformTx, page: PageRequest, search: str | None
-) -> Listing[PersonRead]:
+async def list_people(tx: PlatformTx, page: PageRequest, search: str | None) -> Listing[PersonRead]:
     """One page, newest first; `search` is looked for in address and name, whatever its case."""
     if search:
         return await _SEARCHED.page(tx, page, search=search.lower())

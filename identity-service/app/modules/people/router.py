@@ -16,8 +16,8 @@ from app.modules.people.schemas import (
     MeUpdate,
     PasswordChange,
     PersonDeactivate,
-    PersonRead,
     PersonReactivate,
+    PersonRead,
 )
 from shared_lib.errors import problems
 from shared_lib.tenancy import OwnTransactions, PlatformTransaction, UserTransaction

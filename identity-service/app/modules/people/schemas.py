@@ -22,19 +22,27 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What decides which tokens a person gets now. `password_hash` is None for one without."""
+    """What decides which tokens a person gets now. `password_hash` is None for one without.
+
+    No token is issued at or before `tokens_not_before`.
+    """
 
     id: UUID
     active: bool
     verified: bool
     platform_role: str | None
     last_tenant_id: UUID | None
+    tokens_not_before: datetime | None
     password_hash: str | None
     password_changed_at: datetime | None
 
     def password_changed_since(self, instant: datetime) -> bool:
         """Whether another password took the place of the one that there was then."""
         return self.password_changed_at is not None and self.password_changed_at >= instant
+
+    def outlives(self, iat: int) -> bool:
+        """Whether a token that was issued at `iat` (seconds since 1970) is dead."""
+        return self.tokens_not_before is not None and iat <= self.tokens_not_before.timestamp()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,70 @@ from app.core.jobs import queue
 from app.core.process import Process
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
-from app.modules.people.schemas import Candidate, MeRead, Standing
+from app.modules.people.domain import LONGEST, SHORTEST, Weakness, weakness_of
+from app.modules.people.schemas import (
+    Addressee,
+    Candidate,
+    MeRead,
+    MeUpdate,
+    PasswordChange,
+    Profile,
+    Standing,
+)
+from app.modules.revocations import service as revocations
+from app.modules.security_events import service as security_events
+from app.modules.sessions import service as sessions
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
-from shared_lib.errors import TokenRevoked
+from shared_lib.errors import ApiError, FieldError, TokenRevoked
+from shared_lib.ids import uuid7
 from shared_lib.tenancy import ServiceTx, Tx, Unit, UserTx
 
-__all__ = ["find_candidate", "get_me", "lock_standing", "remember_tenant", "renew_hash"]
-
+__all__ = [
+    "SEND_PASSWORD_CHANGED",
+    "CurrentPasswordWrong",
+    "EmailTaken",
+    "PasswordTooWeak",
+    "change_password",
+    "check_password",
+    "create_person",
+    "find_addressee",
+    "find_candidate",
+    "get_addressee",
+    "get_me",
+    "get_profile",
+    "is_known",
+    "lock_standing",
+    "remember_tenant",
+    "renew_hash",
+    "reset_password",
+    "update_me",
+]
 
 SEND_PASSWORD_CHANGED = "send_password_changed"  # noqa: S105
 """The kind of the job that mails that the password was changed."""
+
+_WEAKNESSES = {
+    Weakness.TOO_SHORT: f"Use at least {SHORTEST} characters; 15 or more are better",
+    Weakness.TOO_LONG: f"Use at most {LONGEST} characters",
+    Weakness.TOO_COMMON: "This password is easily guessed; several unrelated words are better",
+}
+
+
+class EmailTaken(ApiError):
+    """Somebody has this address. Told only to who has shown that the address is his."""
+
+    code = "email_taken"
+    status = 409
+    title = "There is an account with this address already"
+
+
+class PasswordTooWeak(ApiError):
+    """The password may not be chosen; `errors` says why."""
+
+    code = "password_too_weak"
+    status = 422
+    title = "Choose another password"
 
 
 class CurrentPasswordWrong(ApiError):
@@ -26,6 +79,41 @@ class CurrentPasswordWrong(ApiError):
     code = "current_password_wrong"
     status = 403
     title = "The current password is wrong"
+
+
+def check_password(password: str, email: str, *, field: str = "body.password") -> None:
+    """Refuse a password that may not be chosen for `email`. Raises PasswordTooWeak.
+
+    `field` is where it stands in the request.
+    """
+    weakness = weakness_of(password, email)
+    if weakness is not None:
+        raise PasswordTooWeak(errors=[FieldError(field, weakness, _WEAKNESSES[weakness])])
+
+
+async def create_person(
+    tx: Tx, *, email: str, name: str, password_hash: str, person_id: UUID | None = None
+) -> Profile:
+    """Make a person who has shown that the address is his, with a password. Raises EmailTaken.
+
+    `person_id` for a caller that has announced it (`app.current_person`) before.
+    """
+    profile = await repository.insert_person(
+        tx,
+        person_id or uuid7(),
+        email=email,
+        name=name,
+        password_hash=password_hash,
+        now=utc_now(),
+    )
+    if profile is None:
+        raise EmailTaken
+    return profile
+
+
+async def is_known(tx: Tx, email: str) -> bool:
+    """Whether somebody has this address. Nothing that a stranger sees may depend on it."""
+    return await repository.is_known(tx, email)
 
 
 async def get_me(tx: UserTx) -> MeRead:
@@ -119,7 +207,7 @@ async def change_password(process: Process, unit: Unit[UserTx], change: Password
         if standing is None or standing.password_hash != stored:
             raise CurrentPasswordWrong  # somebody was faster
         await _replace_password(tx, person_id, password_hash)
-        await sessions.end_others(tx, person_id, session_id, EndReason.PASSWORD_CHANGED)
+        await sessions.end_others(tx, person_id, session_id, sessions.EndReason.PASSWORD_CHANGED)
         await security_events.record(tx, AuditEvent("people.change_password", str(person_id)))
 
 
@@ -131,7 +219,7 @@ async def reset_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
     now = utc_now()
     await _replace_password(tx, person_id, password_hash)
     await repository.shut_out(tx, person_id, now)
-    await sessions.end_all(tx, person_id, EndReason.PASSWORD_RESET)
+    await sessions.end_all(tx, person_id, sessions.EndReason.PASSWORD_RESET)
     await revocations.revoke_person(tx, person_id, now)
     event = AuditEvent("people.reset_password", str(person_id))
     await security_events.record(tx, event, person_id=person_id)

@@ -1,9 +1,10 @@
 """Which token a person gets, given who he is and where he belongs. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from app.modules.memberships.schemas import MembershipRead
+from app.modules.memberships.schemas import MembershipStanding
 from app.modules.memberships.service import default_membership
 from app.modules.people.schemas import Standing
 from app.modules.sessions.schemas import SessionRow
@@ -17,8 +18,8 @@ def invalid_grant(code: str, description: str) -> OAuthError:
 
 
 def membership_at_sign_in(
-    standing: Standing, memberships: Sequence[MembershipRead], wanted: UUID | None
-) -> MembershipRead | None:
+    standing: Standing, memberships: Sequence[MembershipStanding], wanted: UUID | None
+) -> MembershipStanding | None:
     """Where a sign-in leads: the organization that it names, else the one used last.
 
     Raises OAuthError `invalid_grant`. Staff and people whose address is not verified enter none.
@@ -31,8 +32,8 @@ def membership_at_sign_in(
 
 
 def membership_in(
-    standing: Standing, memberships: Sequence[MembershipRead], tenant_id: UUID, *, code: str
-) -> MembershipRead:
+    standing: Standing, memberships: Sequence[MembershipStanding], tenant_id: UUID, *, code: str
+) -> MembershipStanding:
     """The membership in one organization. Raises OAuthError `invalid_grant` with `code`, or with
     `email_not_verified`.
     """
@@ -53,10 +54,17 @@ def refuse_without_second_factor(standing: Standing, environment: str) -> None:
         raise invalid_grant("second_factor_required", "this account needs a second factor")
 
 
+def not_before_of(
+    standing: Standing, membership: MembershipStanding | None
+) -> tuple[datetime | None, ...]:
+    """After which instants a token must be issued, lest it be dead from the start."""
+    return standing.tokens_not_before, membership.tokens_not_before if membership else None
+
+
 def claims_of(
     makes: AccessTokenClaims,
     standing: Standing,
-    membership: MembershipRead | None,
+    membership: MembershipStanding | None,
     session: SessionRow,
     *,
     iat: int,

@@ -1,6 +1,7 @@
 """The token exchange (RFC 8693) by which the core begins a support session; one file per grant."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from structlog.contextvars import bind_contextvars
@@ -13,8 +14,9 @@ from app.modules.memberships import service as memberships
 from app.modules.people import service as people
 from app.modules.sessions import service as sessions
 from app.modules.sessions.schemas import SessionRow
-from app.modules.token.domain import membership_in, sign_in_of
+from app.modules.token.domain import membership_in, not_before_of, sign_in_of
 from app.modules.token.schemas import ACCESS_TOKEN_TYPE, PERSON_ID_TYPE, ExchangedTokenRead
+from shared_lib.clock import utc_now
 from shared_lib.errors import InvalidToken, OAuthError
 from shared_lib.tenancy import Tx, Unit
 from shared_lib.tokens import (
@@ -42,8 +44,20 @@ class _Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Agent:
+    """The agent as he was at `seen_at`; no token for him may be issued until `not_before`."""
+
     actor: Actor
     session: SessionRow
+    seen_at: datetime
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """In which role the agent acts; no token for it may be issued until `not_before`."""
+
+    role: str
+    not_before: tuple[datetime | None, ...] = ()
 
 
 async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> ExchangedTokenRead:
@@ -61,19 +75,20 @@ async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> E
     bind_contextvars(person=str(token.sub))
     async with transaction_of(unit, token.sub) as tx:
         agent = await _agent(tx, token)
-    role = SUPPORT_ROLE
+    subject = _Subject(SUPPORT_ROLE)
     if wish.subject_id != token.sub:
         async with transaction_of(unit, wish.subject_id) as tx:
-            role = await _member_role(tx, wish)
+            subject = await _member(tx, wish)
     claims = process.claims.support_session(
         sub=wish.subject_id,
         client_id=account.client_id,
         session=sign_in_of(agent.session),
         tenant_id=wish.tenant_id,
-        role=role,
+        role=subject.role,
         act=agent.actor,
         support=wish.support,
-        iat=issued_at(),
+        # Of the instant at which both were still looked at: whatever ends later, ends it, too.
+        iat=issued_at(agent.not_before, *subject.not_before, now=agent.seen_at),
         lifetime=wish.lifetime,
     )
     return ExchangedTokenRead(process.sign(claims), wish.lifetime)
@@ -129,22 +144,25 @@ async def _agent(tx: Tx, token: TokenData) -> _Agent:
     """The agent as he is now: a token is up to a quarter of an hour old."""
     standing = await people.lock_standing(tx, token.sub)
     session = await sessions.find_alive(tx, token.sid) if token.sid else None
-    role = standing.platform_role if standing else None
-    if session is None or role is None or session.person_id != token.sub:
+    if standing is None or standing.outlives(token.iat) or standing.platform_role is None:
         raise _invalid_actor()
-    return _Agent(Actor(sub=token.sub, role=role), session)
+    if session is None or session.person_id != token.sub:
+        raise _invalid_actor()
+    actor = Actor(sub=token.sub, role=standing.platform_role)
+    return _Agent(actor, session, utc_now(), standing.tokens_not_before)
 
 
-async def _member_role(tx: Tx, wish: _Wish) -> str:
-    """The role of the member who is borrowed."""
+async def _member(tx: Tx, wish: _Wish) -> _Subject:
+    """The member who is borrowed."""
     standing = await people.lock_standing(tx, wish.subject_id)
     if standing is None:
         raise _invalid_subject()
-    listed = await memberships.list_memberships(tx, wish.subject_id)
+    listed = await memberships.hold_standings(tx, wish.subject_id)
     try:
-        return membership_in(standing, listed, wish.tenant_id, code="invalid_subject_token").role
+        member = membership_in(standing, listed, wish.tenant_id, code="invalid_subject_token")
     except OAuthError as error:
         raise _invalid_subject() from error
+    return _Subject(member.role, not_before_of(standing, member))
 
 
 def _invalid_subject() -> OAuthError:

@@ -20,6 +20,7 @@ from app.modules.token.domain import (
     claims_of,
     invalid_grant,
     membership_at_sign_in,
+    not_before_of,
     refuse_without_second_factor,
 )
 from app.modules.token.schemas import TokenRead
@@ -70,7 +71,7 @@ async def _begin_session(
     refuse_without_second_factor(standing, settings.environment)
     membership = membership_at_sign_in(
         standing,
-        await memberships.list_memberships(tx, standing.id),
+        await memberships.hold_standings(tx, standing.id),
         request.get_uuid("tenant_id"),
     )
     tenant_id = membership.tenant_id if membership else None
@@ -86,9 +87,8 @@ async def _begin_session(
         tenant_id=tenant_id,
     )
     lifetime = settings.access_token_lifetime
-    claims = claims_of(
-        process.claims, standing, membership, session, iat=issued_at(), lifetime=lifetime
-    )
+    iat = issued_at(*not_before_of(standing, membership))
+    claims = claims_of(process.claims, standing, membership, session, iat=iat, lifetime=lifetime)
     _log.info("signed_in", session=str(session.id))
     return TokenRead(process.sign(claims), lifetime, refresh_token)
 

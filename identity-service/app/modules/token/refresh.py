@@ -11,7 +11,7 @@ from app.core.forms import OAuthRequest
 from app.core.process import Process, issued_at
 from app.modules.clients import service as clients
 from app.modules.memberships import service as memberships
-from app.modules.memberships.schemas import MembershipRead
+from app.modules.memberships.schemas import MembershipStanding
 from app.modules.people import service as people
 from app.modules.people.schemas import Standing
 from app.modules.sessions import service as sessions
@@ -20,6 +20,7 @@ from app.modules.token.domain import (
     claims_of,
     invalid_grant,
     membership_in,
+    not_before_of,
     refuse_without_second_factor,
 )
 from app.modules.token.schemas import TokenRead
@@ -78,9 +79,8 @@ async def _rotate(
     tenant_id = membership.tenant_id if membership else None
     await people.remember_tenant(tx, standing, request.get_uuid("tenant_id"))
     lifetime = settings.access_token_lifetime
-    claims = claims_of(
-        process.claims, standing, membership, session, iat=issued_at(), lifetime=lifetime
-    )
+    iat = issued_at(*not_before_of(standing, membership))
+    claims = claims_of(process.claims, standing, membership, session, iat=iat, lifetime=lifetime)
     refresh_token = await sessions.issue_next(tx, settings, session)
     token = TokenRead(process.sign(claims), lifetime, refresh_token)
     await sessions.rotate(
@@ -96,7 +96,7 @@ async def _rotate(
 
 async def _membership(
     tx: Tx, request: OAuthRequest, standing: Standing, session: SessionRow
-) -> MembershipRead | None:
+) -> MembershipStanding | None:
     """Read anew each time: a role that changed is in the next token, a membership that ended in
     none. The token is not spent by such a refusal, and still opens other organizations.
     """
@@ -106,7 +106,7 @@ async def _membership(
         return None
     return membership_in(
         standing,
-        await memberships.list_memberships(tx, standing.id),
+        await memberships.hold_standings(tx, standing.id),
         tenant_id,
         code="tenant_not_found" if wanted else "membership_ended",
     )

@@ -51,7 +51,7 @@ def _policies(table: str, isolation: Isolation, database: str) -> Iterator[str]:
 def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     """GRANT in the fewest statements; never TRUNCATE, REFERENCES or TRIGGER."""
     privileges = [
-        _privilege(verb, columns)
+        f"{verb} ({', '.join(columns)})" if isinstance(columns, tuple) else verb
         for verb, columns in (
             ("SELECT", grant.select),
             ("INSERT", grant.insert),
@@ -62,10 +62,6 @@ def grant_statements(table: str, grant: Grant, database: str) -> Iterator[str]:
     ]
     if privileges:
         yield f"GRANT {', '.join(privileges)} ON {table} TO {role_name(database, grant.role)}"
-
-
-def _privilege(verb: str, columns: bool | tuple[str, ...]) -> str:
-    return f"{verb} ({', '.join(columns)})" if isinstance(columns, tuple) else verb
 
 
 def history_trigger(table: str, isolation: Isolation) -> str:

@@ -1,0 +1,1 @@
+"""Invitations: who may join an organization, in which role, until when."""

@@ -1,0 +1,1 @@
+"""Organizations as the core tells of them: it is the one that knows."""
