@@ -10,12 +10,17 @@ import pytest
 
 from infra.dev.configuration import Configuration
 from infra.postgres.secrets_file import passwords, variables_for, write_variables
+from shared_lib.testing.mail import REAL_MAIL
 from tests.cluster import configured
 from tests.logs import Log
 from tests.people import STAFF, refusal, sign_in, token_request
 from tests.system import ServiceProcess, System, quiet_port, secrets_in
 
-HTTPS = {"ENVIRONMENT": "production", "ISSUER": "https://identity.example.com"}
+HTTPS = {
+    "ENVIRONMENT": "production",
+    "ISSUER": "https://identity.example.com",
+    **{name.upper(): value for name, value in REAL_MAIL.items()},
+}
 SHORT = "short-secret-of-a-test"
 
 REFUSED = [
@@ -24,11 +29,15 @@ REFUSED = [
     ("core", HTTPS | {"CORE_REQUIRE_AUTH": "false"}, "REQUIRE_AUTH"),
     ("core", HTTPS | {"REQUIRE_AUTH": "false"}, "REQUIRE_AUTH"),
     ("core", HTTPS | {"CORE_CLIENT_SECRET": SHORT}, "CORE_CLIENT_SECRET"),
+    ("core", HTTPS | {"SMTP_HOST": ""}, "SMTP_HOST"),
+    ("core", HTTPS | {"CORE_WEB_URL": "http://app.example.com"}, "CORE_WEB_URL"),
     ("core", {"CORE_CLIENT_SECRETS": SHORT}, "CORE_CLIENT_SECRETS"),
     ("core", {"ALLOWED_ORIGINS": "*"}, "ALLOWED_ORIGINS"),
     ("identity", {"ENVIRONMENT": "production"}, "ISSUER"),
     ("identity", {"ENVIRONMENT": "staging"}, "ISSUER"),
     ("identity", HTTPS | {"IDENTITY_CORE_CLIENT_SECRET": SHORT}, "IDENTITY_CORE_CLIENT_SECRET"),
+    ("identity", HTTPS | {"SMTP_TLS": "none"}, "SMTP_TLS"),
+    ("identity", HTTPS | {"MAIL_FROM": ""}, "MAIL_FROM"),
     ("identity", HTTPS | {"IDENTITY_JWKS_MAX_AGE": "299"}, "IDENTITY_JWKS_MAX_AGE"),
     ("identity", HTTPS | {"IDENTITY_KEY_MARGIN": "59"}, "IDENTITY_KEY_MARGIN"),
     ("identity", HTTPS | {"IDENTITY_LONGEST_TOKEN": "3599"}, "IDENTITY_LONGEST_TOKEN"),

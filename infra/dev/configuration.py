@@ -10,6 +10,7 @@ from typing import Self
 
 from infra.postgres.roles import owner
 from infra.postgres.secrets_file import PREFIXES, migration_name, read_variables
+from shared_lib.mail import MailSettings
 from shared_lib.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,9 +20,9 @@ RUNNER = frozenset({
 })  # fmt: skip
 """The runner's own names, given to no process."""
 
-COMMON = {name.upper() for name in ServiceSettings.model_fields} | {
-    "PASSWORD_SIGN_IN", "REQUIRE_AUTH",
-}  # fmt: skip
+COMMON = {
+    name.upper() for shared in (ServiceSettings, MailSettings) for name in shared.model_fields
+} | {"PASSWORD_SIGN_IN", "REQUIRE_AUTH"}
 """Settings taken from the runner's environment without a prefix; ``.env`` may have more."""
 
 BASICS = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER")
@@ -153,6 +154,7 @@ class Configuration:
         shared = {
             "ISSUER": f"http://localhost:{self.identity.port}",
             "ALLOWED_ORIGINS": "http://localhost:3000",
+            "MAIL_DIRECTORY": str(self.data / "mail"),
         }
         if service is self.identity:
             return {**shared, "CORE_URL": self.core.url}

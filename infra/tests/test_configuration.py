@@ -28,7 +28,9 @@ def read(root: Path, dotenv: str = "", **environ: str) -> Configuration:
 
 def test_a_service_gets_its_own_values_and_no_others(tmp_path: Path) -> None:
     found = read(tmp_path, PATH="/bin", AWS_SECRET_ACCESS_KEY="x", VIRTUAL_ENV="/v")
-    reach = {"ISSUER", "ALLOWED_ORIGINS", "ENVIRONMENT", "PATH", "PYTHONUNBUFFERED"}
+    reach = {
+        "ISSUER", "ALLOWED_ORIGINS", "ENVIRONMENT", "MAIL_DIRECTORY", "PATH", "PYTHONUNBUFFERED",
+    }  # fmt: skip
     core = found.service_environment(found.core)
     assert set(core) == reach | {
         "CORE_APP_DATABASE_URL", "CORE_CLIENT_SECRET", "IDENTITY_URL", "JWKS_URL",
@@ -78,6 +80,7 @@ def test_dotenv_is_shared_by_prefix_and_the_environment_wins(tmp_path: Path) -> 
     found = read(tmp_path, dotenv, CORE_POOL="9")
     core, identity = map(found.service_environment, (found.core, found.identity))
     assert (core["CORE_LOG_LEVEL"], core["CORE_POOL"]) == ("debug", "9")
+    assert core["MAIL_DIRECTORY"] == identity["MAIL_DIRECTORY"] == str(tmp_path / ".data/mail")
     assert (core["IDENTITY_URL"], core["REDIS_URL"]) == ("http://elsewhere", "redis://r")
     assert "IDENTITY_LOG_LEVEL" not in core
     assert identity["IDENTITY_LOG_LEVEL"] == "info"
@@ -90,9 +93,12 @@ def test_the_environment_wins_without_a_prefix_too(tmp_path: Path) -> None:
     found = read(tmp_path, "REQUIRE_AUTH=false\nLOG_LEVEL=debug\n", REQUIRE_AUTH="true")
     core = found.service_environment(found.core)
     assert (core["REQUIRE_AUTH"], core["LOG_LEVEL"]) == ("true", "debug")
-    alone = read(tmp_path, "", REQUIRE_AUTH="false", SOMETHING_ELSE="x")
+    alone = read(
+        tmp_path, "", REQUIRE_AUTH="false", SMTP_HOST="mail.example.com", SOMETHING_ELSE="x"
+    )
     core = alone.service_environment(alone.core)
     assert core["REQUIRE_AUTH"] == "false"
+    assert core["SMTP_HOST"] == "mail.example.com"
     assert "SOMETHING_ELSE" not in core
 
 

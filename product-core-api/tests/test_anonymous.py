@@ -6,6 +6,7 @@ import pytest
 from app.core.anonymous import PUBLIC_ORGANIZATION
 from app.core.settings import CoreSettings
 from shared_lib.settings import SettingsError
+from shared_lib.testing.mail import REAL_MAIL
 from tests.conftest import Tenant
 from tests.transactions.conftest import Serve, serve_core
 
@@ -43,6 +44,7 @@ def test_production_refuses_it(settings: CoreSettings) -> None:
         "environment": "production",
         "issuer": "https://identity.example.com",
         "client_secret": "x" * 43,
+        **REAL_MAIL,
     }
     assert CoreSettings(**values).require_auth
     with pytest.raises(SettingsError, match="CORE_REQUIRE_AUTH"):

@@ -10,6 +10,7 @@ from app.core.anonymous import PUBLIC_ORGANIZATION
 from app.main import create_app
 from shared_lib.settings import SettingsError
 from shared_lib.testing.jwks_server import serve_issuer
+from shared_lib.testing.mail import REAL_MAIL
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings, open_client
@@ -105,6 +106,7 @@ def test_production_wants_tokens(cluster: Cluster, database_name: str) -> None:
         "environment": "production",
         "client_secret": "s" * 43,
         "allowed_origins": ("https://app.example.com",),
+        **REAL_MAIL,
     }
     issuer = "https://identity.example.com"
     make_settings(cluster, database_name, issuer, **secure)

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from typing_extensions import override
 
 from shared_lib.keys import KeyCipher, Schedule
+from shared_lib.mail import MailSettings
 from shared_lib.settings import IssuerUrl, ServiceSettings
 from shared_lib.tokens import CORE_AUDIENCE, LONGEST_LIFE
 
@@ -23,7 +24,7 @@ OWASP_ITERATIONS = 2
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
-class IdentitySettings(ServiceSettings):
+class IdentitySettings(MailSettings, ServiceSettings):
     """Settings of the identity service; variables begin with `IDENTITY_`."""
 
     service_prefix: ClassVar[str] = "IDENTITY_"
@@ -131,4 +132,5 @@ class IdentitySettings(ServiceSettings):
                 len(self.core_client_secret.get_secret_value()) < _SECRET_LENGTH
             ),
         }
-        return [*super().insecure(), *(fault for fault, present in too_weak.items() if present)]
+        weak = [fault for fault, present in too_weak.items() if present]
+        return [*super().insecure(), *self.insecure_mail(), *weak]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared_lib.settings import SettingsError
+from shared_lib.testing.mail import REAL_MAIL
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import make_settings
 
@@ -13,6 +14,7 @@ GOOD = {
     "argon2_memory_kib": 19456,
     "argon2_iterations": 2,
     "core_client_secret": "x" * 43,
+    **REAL_MAIL,
 }
 
 
@@ -30,6 +32,8 @@ GOOD = {
         ("longest_token", 3599),
         ("core_client_secret", "short"),
         ("issuer", "http://identity.example.com"),
+        ("smtp_tls", "none"),
+        ("web_url", "http://app.example.com"),
     ],
 )
 def test_production_refuses_what_development_may(cluster: Cluster, name: str, value: Any) -> None:

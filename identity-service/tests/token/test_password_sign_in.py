@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from shared_lib.ids import uuid7
+from shared_lib.testing.mail import REAL_MAIL
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import PASSWORD, Identity, client_of, make_settings, running
 
@@ -77,6 +78,7 @@ async def test_staff_do_not_sign_in_outside_development(
         environment="staging",
         argon2_memory_kib=19456,
         argon2_iterations=2,
+        **REAL_MAIL,
     )
     staff = await identity.make_person(platform_role="platform_admin")
     member, _ = await identity.make_member()

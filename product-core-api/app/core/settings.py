@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field, SecretStr
 from typing_extensions import override
 
+from shared_lib.mail import MailSettings
 from shared_lib.settings import IssuerUrl, ServiceSettings
 
 
-class CoreSettings(ServiceSettings):
+class CoreSettings(MailSettings, ServiceSettings):
     """Settings of product-core-api; the prefix of its own variables is `CORE_`."""
 
     service_prefix: ClassVar[str] = "CORE_"
@@ -42,7 +43,7 @@ class CoreSettings(ServiceSettings):
 
     @override
     def insecure(self) -> list[str]:
-        faults = super().insecure()
+        faults = [*super().insecure(), *self.insecure_mail()]
         if not self.require_auth:
             faults.append("require_auth must be true")
         if len(self.client_secret.get_secret_value()) < 32:  # noqa: PLR2004 - 256 bits of base64url are 43

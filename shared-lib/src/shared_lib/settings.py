@@ -271,6 +271,8 @@ def list_settings(settings: type[ServiceSettings]) -> Iterator[Setting]:
 
 
 def _shown(default: object) -> str:
+    if default is None:
+        return ""
     if isinstance(default, tuple):
         return ",".join(str(part) for part in default)
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -44,7 +44,7 @@ async def measure(connection: asyncpg.Connection, table: Table, name: str, value
 async def measurements(connection: asyncpg.Connection, table: Table) -> Mapping[str, Measurement]:
     """The latest value of every name."""
     read = _read(table)
-    rows = [read.row(record) for record in await connection.fetch(read.sql)]
+    rows = [read.row(record) for record in await connection.fetch(read.sql, *read.arguments({}))]
     return {row.name: row for row in rows}
 
 

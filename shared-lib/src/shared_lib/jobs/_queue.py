@@ -147,7 +147,9 @@ class JobQueue:
 
     async def states(self, connection: asyncpg.Connection) -> list[KindState]:
         """Every kind of which there are jobs."""
-        return [self._states.row(row) for row in await connection.fetch(self._states.sql)]
+        arguments = self._states.arguments({})
+        rows = await connection.fetch(self._states.sql, *arguments)
+        return [self._states.row(row) for row in rows]
 
     async def _on(
         self, connection: asyncpg.Connection, statement: Statement[Any], job: Job, **values: Any

@@ -87,7 +87,9 @@ class Database:
         pool_size: int,
         pool_timeout: float,
         application_name: str,
+        **server_settings: str,
     ) -> None:
+        """`server_settings` are sent when a connection is made, beside the application's name."""
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -101,7 +103,7 @@ class Database:
                 "max_cached_statement_lifetime": 0,
                 "command_timeout": 10,
                 "timeout": 5,
-                "server_settings": {"application_name": application_name},
+                "server_settings": {"application_name": application_name, **server_settings},
             },
         )
         self.size = pool_size

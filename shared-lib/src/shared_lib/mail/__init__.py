@@ -1,0 +1,23 @@
+"""Mail: what it is made of, and how it leaves the house."""
+
+from shared_lib.mail._file import FileMailer
+from shared_lib.mail._mail import Mail, Mailer, MailError, MailNotSent, MailRefused
+from shared_lib.mail._message import parse_address, parse_sender
+from shared_lib.mail._settings import MailSettings, make_mailer
+from shared_lib.mail._smtp import SmtpMailer
+from shared_lib.mail._templates import Templates
+
+__all__ = [
+    "FileMailer",
+    "Mail",
+    "MailError",
+    "MailNotSent",
+    "MailRefused",
+    "MailSettings",
+    "Mailer",
+    "SmtpMailer",
+    "Templates",
+    "make_mailer",
+    "parse_address",
+    "parse_sender",
+]
