@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from uuid import UUID
 
@@ -224,6 +226,7 @@ def make_settings(
         "encryption_key": ENCRYPTION_KEY,
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
+        "mail_directory": Path(gettempdir(), f"phase-zero-mail-{database}"),
         **ARGON2,
     }
     urls = {

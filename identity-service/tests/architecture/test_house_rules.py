@@ -100,8 +100,21 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "GET /health/live": "public",
         "GET /health/ready": "public",
         "GET /me": "user",
+        "PATCH /me": "user",
+        "PUT /me/password": "user",
+        "GET /sessions": "user",
+        "DELETE /sessions/{session_id}": "user",
         "POST /logout": "user",
+        "POST /logout/all": "user",
+        "POST /sign-up": "public",
+        "POST /sign-up/complete": "public",
+        "POST /password-reset": "public",
+        "POST /password-reset/complete": "public",
         "POST /token": "public",
+        "GET /admin/people": "platform",
+        "GET /admin/people/{person_id}": "platform",
+        "POST /admin/people/{person_id}/deactivate": "platform",
+        "POST /admin/people/{person_id}/reactivate": "platform",
     }
 
 
