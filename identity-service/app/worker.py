@@ -27,6 +27,7 @@ from app.modules.sign_ups.service import SEND as SEND_SIGN_UP
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
+from shared_lib.mail import make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -72,7 +73,8 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.core_url, trust_env=False)
         )
-        context = WorkerContext(process, InternalClient(http, process.internal_token))
+        internal = InternalClient(http, process.internal_token)
+        context = WorkerContext(process, internal, make_mailer(settings))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

@@ -31,6 +31,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.core_port, self.identity_port, self.postgres_port = (free_port() for _ in range(3))
+        self.core_metrics_port, self.identity_metrics_port = (free_port() for _ in range(2))
         self.runs: list[Run] = []
         ignored = shutil.ignore_patterns("tests", "__pycache__", ".*_cache")
         shutil.copytree(INFRA, root / "infra", ignore=ignored)
@@ -51,6 +52,8 @@ class Run:
         self._log = tree.root / f"run-{len(tree.runs)}.log"
         ports = {
             "CORE_PORT": str(tree.core_port),
+            "CORE_METRICS_PORT": str(tree.core_metrics_port),
+            "IDENTITY_METRICS_PORT": str(tree.identity_metrics_port),
             "IDENTITY_PORT": str(tree.identity_port),
             "POSTGRES_PORT": str(tree.postgres_port),
         }
@@ -157,7 +160,7 @@ def test_a_taken_port_leaves_nothing_running(tree: Tree, server: Any) -> None:
     assert not (tree.root / ".data" / "postgres").exists()
 
 
-@pytest.mark.parametrize("victim", ["uvicorn", "/postgres"])
+@pytest.mark.parametrize("victim", ["uvicorn", "/postgres", "app.worker"])
 def test_when_one_process_dies_the_others_end(tree: Tree, victim: str) -> None:
     run = tree.up(RELOAD="1").wait_until_ready()
     killed = next(

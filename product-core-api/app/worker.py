@@ -17,6 +17,7 @@ from app.modules.models import metadata
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
+from shared_lib.mail import make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Runtime, Scope, check_database
 
@@ -41,7 +42,8 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.identity_url, trust_env=False)
         )
-        context = WorkerContext(settings, InternalClient(http, client_credentials(http, settings)))
+        internal = InternalClient(http, client_credentials(http, settings))
+        context = WorkerContext(settings, internal, make_mailer(settings))
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

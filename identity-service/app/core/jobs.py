@@ -7,6 +7,7 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import JobQueue, Work
+from shared_lib.mail import Mailer
 
 __all__ = ["IdentityWork", "WorkerContext", "queue"]
 
@@ -15,10 +16,13 @@ queue = JobQueue(metadata, enqueuers=("auth", "platform"))
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """One worker process. `internal` tells the core; `process` signs, and holds the pools."""
+    """One worker process. `internal` tells the core, `mailer` sends mail; `process` signs, and
+    holds the pools.
+    """
 
     process: Process
     internal: InternalClient
+    mailer: Mailer
 
     @property
     def settings(self) -> IdentitySettings:

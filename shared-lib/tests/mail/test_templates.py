@@ -69,6 +69,15 @@ def test_no_value_makes_a_second_line(tmp_path: Path, name: str) -> None:
         form.encode()
 
 
+def test_a_quoted_name_may_stand_in_the_subject(tmp_path: Path) -> None:
+    subject, text, html = render(
+        tmp_path, "Subject: {{ name | quoted }}\n\n{{ name | quoted }}\n", name="evil.com"
+    )
+    assert subject == "“evil.com”"
+    assert "evil.com" not in text
+    assert "evil.com" not in html.replace("<p>evil.com</p>", "")
+
+
 def test_nobody_declares_a_value_to_be_html(tmp_path: Path) -> None:
     _, _, html = render(tmp_path, "Subject: x\n\ny\n", name=Markup("<b>bold</b>"))
     assert "<p>&lt;b&gt;bold&lt;/b&gt;</p>" in html

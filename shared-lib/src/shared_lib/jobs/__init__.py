@@ -1,7 +1,17 @@
 """Jobs: work that a transaction promises and a worker process does, and what is known of both."""
 
 from shared_lib.jobs._health import worker_details
-from shared_lib.jobs._kinds import NORMAL, URGENT, Backoff, Every, Job, JobFailed, JobKind, Lane
+from shared_lib.jobs._kinds import (
+    NORMAL,
+    URGENT,
+    Backoff,
+    Every,
+    Job,
+    JobFailed,
+    JobKind,
+    JobRefused,
+    Lane,
+)
 from shared_lib.jobs._measurements import Measurement, measure, measurements
 from shared_lib.jobs._metrics import WorkerMetrics
 from shared_lib.jobs._process import run_worker
@@ -18,6 +28,7 @@ __all__ = [
     "JobFailed",
     "JobKind",
     "JobQueue",
+    "JobRefused",
     "KindState",
     "Lane",
     "Measurement",

@@ -12,6 +12,10 @@ class JobFailed(Exception):
     """A handler could not do its work. The message is kept with the job: no secrets in it."""
 
 
+class JobRefused(JobFailed):
+    """The work can never be done: the job is held at once, for another attempt would fail too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One job as a worker has claimed it. `attempts` counts this one too.

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared_lib.audit import PLATFORM
 from shared_lib.ids import uuid7
-from shared_lib.jobs._kinds import Every, Job, JobKind
+from shared_lib.jobs._kinds import Every, Job, JobFailed, JobKind
 from shared_lib.jobs._measurements import measurements_table
 from shared_lib.tables import Grant, Policy, Predicate, Statement, global_table, tenant_table
 from shared_lib.tenancy import Tx
@@ -117,6 +117,15 @@ class JobQueue:
     async def finish(self, connection: asyncpg.Connection, job: Job) -> None:
         """The job is done: it leaves the table."""
         await self._on(connection, self._delete, job)
+
+    async def finish_with(self, tx: Tx, job: Job) -> None:
+        """The job is done if, and only if, `tx` (of role `worker`) commits: for jobs whose whole
+        effect is in the database, which then happens once. Raises JobFailed when its lease ran out
+        and somebody else has it.
+        """
+        this = {"tenant_id": job.tenant_id, "id": job.id, "attempts": job.attempts}
+        if await tx.execute(self._delete, **this) == 0:
+            raise JobFailed("another worker has taken the job over")
 
     async def retry(
         self, connection: asyncpg.Connection, job: Job, failure: str, pause: float

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from shared_lib.jobs._kinds import Every, Job, JobFailed, JobKind, Lane
+from shared_lib.jobs._kinds import Every, Job, JobFailed, JobKind, JobRefused, Lane
 from shared_lib.jobs._measurements import measure
 from shared_lib.jobs._metrics import WorkerMetrics
 from shared_lib.jobs._queue import JobQueue
@@ -116,7 +116,8 @@ class Worker(Generic[Context]):
 
     async def _failed(self, job: Job, kind: JobKind, error: Exception) -> None:
         failure = f"{type(error).__name__}: {error}" if _is_ours(error) else type(error).__name__
-        last = kind.attempts is not None and job.attempts >= kind.attempts
+        spent = kind.attempts is not None and job.attempts >= kind.attempts
+        last = spent or isinstance(error, JobRefused)
         _log.warning("job_failed", failure=failure, attempts=job.attempts, last=last)
         self._metrics.failed(job.kind, last=last)
         if job.kind in self._recurring:

@@ -3,6 +3,7 @@
 from shared_lib.mail._file import FileMailer
 from shared_lib.mail._mail import Mail, Mailer, MailError, MailNotSent, MailRefused
 from shared_lib.mail._message import parse_address, parse_sender
+from shared_lib.mail._send import MailContext, send_mail_of_job
 from shared_lib.mail._settings import MailSettings, make_mailer
 from shared_lib.mail._smtp import SmtpMailer
 from shared_lib.mail._templates import Templates
@@ -10,6 +11,7 @@ from shared_lib.mail._templates import Templates
 __all__ = [
     "FileMailer",
     "Mail",
+    "MailContext",
     "MailError",
     "MailNotSent",
     "MailRefused",
@@ -20,4 +22,5 @@ __all__ = [
     "make_mailer",
     "parse_address",
     "parse_sender",
+    "send_mail_of_job",
 ]

@@ -45,8 +45,9 @@ class MailSettings(BaseModel):
     smtp_ca_file: Path | None = None
     """A PEM file of authorities that may certify the mail server, beside the system's."""
 
-    smtp_timeout: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds that handing over one mail may take; then it is tried again later."""
+    smtp_timeout: Annotated[float, Field(gt=0, lt=20)] = 15.0
+    """Seconds that handing over one mail may take; then it is tried again later. Below 20, which
+    is what a job may take."""
 
     mail_from: Annotated[str, AfterValidator(_sender)] = (
         "Phase Zero <no-reply@phase-zero.localhost>"

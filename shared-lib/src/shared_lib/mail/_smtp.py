@@ -49,7 +49,7 @@ class SmtpServer:
     username: str = ""
     password: str = field(default="", repr=False)
     ca_file: Path | None = None
-    seconds: float = 60.0
+    seconds: float = 15.0
 
 
 class SmtpMailer:

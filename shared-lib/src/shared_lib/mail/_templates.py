@@ -53,9 +53,10 @@ class Templates:
         first, _, text = self._render(f"{name}.txt", plain).partition("\n")
         if not first.startswith(_SUBJECT):
             raise ValueError(f"the first line of {name}.txt must begin with {_SUBJECT!r}")
-        subject = shorten(first.removeprefix(_SUBJECT).strip(), _LONGEST_SUBJECT)
-        html = self._render(f"{name}.html", {**plain, "subject": subject})
-        return subject, f"{text.strip()}\n", html
+        heading = shorten(_printable(first.removeprefix(_SUBJECT)), _LONGEST_SUBJECT)
+        html = self._render(f"{name}.html", {**plain, "subject": heading})
+        # Nothing in a subject becomes a link.
+        return heading.replace(_WORD_JOINER, ""), f"{text.strip()}\n", html
 
     def _render(self, file: str, values: dict[str, Any]) -> str:
         return self._environment.get_template(file).render(values)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from typing_extensions import override
 
 # Settings of mail with which production starts; no server is asked before a mail is sent.
 REAL_MAIL = {
@@ -46,6 +48,27 @@ def text_of(mail: EmailMessage, form: str = "plain") -> str:
 def links_in(mail: EmailMessage) -> list[str]:
     """The links of the mail's text, in order."""
     return _LINK.findall(text_of(mail))
+
+
+class _Elements(HTMLParser):
+    """The tags of a page, and where it points or loads from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: set[str] = set()
+
+    @override
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses |= {str(value) for name, value in attrs if name in {"href", "src"}}
+
+
+def elements_in(html: str) -> tuple[set[str], set[str]]:
+    """The tags of `html`, and every address that it points to or loads from."""
+    elements = _Elements()
+    elements.feed(html)
+    return elements.tags, elements.addresses
 
 
 @dataclass(frozen=True)
