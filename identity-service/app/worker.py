@@ -31,6 +31,7 @@ from shared_lib.mail import make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
+_PATIENT = Backoff(longest=900)
 KINDS: tuple[JobKind, ...] = (
     # For ever, and never long apart: people who lost access are still inside.
     JobKind(
@@ -41,10 +42,11 @@ KINDS: tuple[JobKind, ...] = (
         backoff=Backoff(first=0.5, longest=2),
     ),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
-    JobKind(SEND_SIGN_UP, send_sign_up),
-    JobKind(SEND_PASSWORD_RESET, send_password_reset),
-    JobKind(SEND_PASSWORD_CHANGED, send_password_changed),
-    JobKind(SEND_THEFT, send_session_theft),
+    # Links for as long as they are worth something, warnings for a day.
+    JobKind(SEND_SIGN_UP, send_sign_up, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_PASSWORD_RESET, send_password_reset, attempts=20),
+    JobKind(SEND_PASSWORD_CHANGED, send_password_changed, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_THEFT, send_session_theft, attempts=100, backoff=_PATIENT),
 )
 _HOUR = timedelta(hours=1)
 RECURRING: tuple[Every, ...] = (

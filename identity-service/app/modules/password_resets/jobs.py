@@ -8,7 +8,7 @@ from app.modules.password_resets import service
 
 
 async def send_password_reset(work: IdentityWork) -> None:
-    """Mail the link, if there is somebody to mail it to. Raises MailError."""
+    """Mail the link, if there is somebody to mail it to. Raises JobFailed."""
     reset_id = UUID(work.job.arguments["reset_id"])
     async with work.service() as tx:
         mail = await service.mail_of(tx, work.context.settings, reset_id)

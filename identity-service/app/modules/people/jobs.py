@@ -9,7 +9,7 @@ from app.modules.people import service
 
 
 async def send_password_changed(work: IdentityWork) -> None:
-    """Mail that the password was changed (OWASP ASVS 6.3.7). Raises MailError."""
+    """Mail that the password was changed (OWASP ASVS 6.3.7). Raises JobFailed."""
     arguments = work.job.arguments
     async with work.service() as tx:
         person = await service.get_addressee(tx, UUID(arguments["person_id"]))

@@ -9,7 +9,7 @@ from app.modules.sessions import service
 
 
 async def send_session_theft(work: IdentityWork) -> None:
-    """Mail whose session it was. Raises MailError."""
+    """Mail whose session it was. Raises JobFailed."""
     session_id = UUID(work.job.arguments["session_id"])
     async with work.service() as tx:
         ended = await service.get_ended(tx, session_id)

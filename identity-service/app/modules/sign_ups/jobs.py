@@ -8,7 +8,7 @@ from app.modules.sign_ups import service
 
 
 async def send_sign_up(work: IdentityWork) -> None:
-    """Mail the link, or that there is an account already. Raises MailError."""
+    """Mail the link, or that there is an account already. Raises JobFailed."""
     sign_up_id = UUID(work.job.arguments["sign_up_id"])
     settings = work.context.settings
     async with work.service() as tx:
