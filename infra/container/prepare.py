@@ -124,7 +124,9 @@ class Preparation:
         """Give each service its own variables, in a file (0600) of its own directory."""
         variables = read_variables(self.secrets_path)
         for database, prefix in PREFIXES.items():
-            own = {name: value for name, value in variables.items() if name.startswith(f"{prefix}_")}
+            own = {
+                name: value for name, value in variables.items() if name.startswith(f"{prefix}_")
+            }
             write_variables(self.service_path(database), own)
 
 

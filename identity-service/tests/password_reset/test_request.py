@@ -74,6 +74,7 @@ async def test_an_address_gets_so_many_mails_an_hour_and_the_last_link_stays_goo
 ) -> None:
     """Whoever asks in somebody else's name neither floods him nor keeps him out."""
     person = await identity.make_person()
+    last = ""
     for number in range(MOST_MAILS):
         await ask(identity, person.email)
         last = token_in(await next_mail(identity, person.email, after=number))

@@ -20,7 +20,7 @@ from app.modules.people.schemas import (
     PersonRead,
 )
 from shared_lib.errors import problems
-from shared_lib.tenancy import OwnTransactions, PlatformTransaction, UserTransaction
+from shared_lib.tenancy import OwnUserTransactions, PlatformTransaction, UserTransaction
 from shared_lib.web import Json, Listing, Page, without_nul
 
 router = APIRouter(tags=["people"])
@@ -51,7 +51,7 @@ async def update_me(tx: UserTransaction, update: MeUpdate) -> Response:
     responses=problems(service.CurrentPasswordWrong, service.PasswordTooWeak, SignInBusy),
 )
 async def change_password(
-    process: CurrentProcess, unit: OwnTransactions, change: PasswordChange
+    process: CurrentProcess, unit: OwnUserTransactions, change: PasswordChange
 ) -> None:
     """Change the caller's password. This session goes on, his others end."""
     await service.change_password(process, unit, change)

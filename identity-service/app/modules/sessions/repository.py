@@ -141,13 +141,10 @@ _DELETE_OLD_TOKENS: Statement[Any] = Statement(
         )
     )
 )
+_TOKENS = select(RefreshToken.session_id).where(RefreshToken.session_id == SignInSession.id)
 _DELETE_OLD: Statement[Any] = Statement(
     delete(SignInSession).where(
-        SignInSession.id.in_(
-            select(SignInSession.id)
-            .where(_OVER, ~exists().where(RefreshToken.session_id == SignInSession.id))
-            .limit(_LIMIT)
-        )
+        SignInSession.id.in_(select(SignInSession.id).where(_OVER, ~exists(_TOKENS)).limit(_LIMIT))
     )
 )
 _FIND_FAMILY = Statement(
