@@ -233,6 +233,10 @@ class System:
         """Run one statement in `identity` or `product`, as the administrator."""
         return self._cluster.sql(self._databases[database], statement, *arguments)
 
+    def administrator_of(self, database: str) -> tuple[str, str]:
+        """The administrator's URL, and the name of `identity` or `product` of this system."""
+        return self._cluster.administrator_url, self._databases[database]
+
     def environment(self, service: ServiceProcess) -> dict[str, str]:
         """What `service` is started with."""
         return self.configuration.service_environment(service.service)

@@ -14,7 +14,10 @@ from tests.system import System
 pytestmark = pytest.mark.database
 
 MARK = "only-globex-may-see-this"
-TABLES = ("organizations", "popups", "support_sessions", "audit_events", "row_history")
+TABLES = (
+    *("organizations", "popups", "support_sessions", "members"),
+    *("audit_events", "row_history"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ CORE: dict[str, Callable[[Globex], Recipe]] = {
     "ready": lambda _: Recipe("GET", "/health/ready", "ok"),
     "receive_revocations": lambda _: _json(
         "POST", "/internal/revocations", "invalid_token", {"revocations": []}
+    ),
+    "receive_member": lambda g: _json(
+        "PUT", f"/internal/members/{GLOBEX}/{g.member_id}", "invalid_token", {"version": 2}
     ),
     "get_me": lambda _: Recipe("GET", f"{API}/me", "ok"),
     "get_org": lambda _: Recipe("GET", f"{API}/org?tenant_id={GLOBEX}", "ok"),

@@ -12,12 +12,15 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.clients import service as clients
 from app.modules.discovery import router as discovery
+from app.modules.invitations import router as invitations
 from app.modules.keys import router as keys
+from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
 from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
 from app.modules.sessions import router as sessions
 from app.modules.sign_ups import router as sign_ups
+from app.modules.tenants import router as tenants
 from app.modules.token import router as token
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
@@ -29,6 +32,7 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
+    oauth_paths,
 )
 from shared_lib.web import install_docs, install_middleware
 
@@ -44,6 +48,7 @@ def create_app(settings: IdentitySettings) -> FastAPI:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(process.databases.aclose)
             closing.callback(process.passwords.close)
+            closing.push_async_callback(process.limiter.aclose)
             check_operations(app, public_paths)
             await check_database(
                 process.databases.all(),
@@ -59,7 +64,15 @@ def create_app(settings: IdentitySettings) -> FastAPI:
     app.state.process = process
     _include_routers(app, process)
     public_paths.documents = install_docs(app, openapi_url="/openapi.json")
-    install_middleware(app, settings, process.verifier, public_paths, current_tenant_id)
+    install_middleware(
+        app,
+        settings,
+        process.verifier,
+        public_paths,
+        current_tenant_id,
+        limiter=process.limiter,
+        oauth_paths=oauth_paths(app),
+    )
     return app
 
 
@@ -87,6 +100,9 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         people.router,
         sign_ups.router,
         password_resets.router,
+        memberships.router,
+        invitations.router,
+        tenants.router,
         keys.router,
         discovery.router,
     ):

@@ -9,13 +9,19 @@ import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.modules.invitations.jobs import send_invitation
+from app.modules.invitations.service import SEND as SEND_INVITATION
+from app.modules.memberships.jobs import tell_member, tell_person
+from app.modules.memberships.service import TELL as TELL_MEMBER
+from app.modules.memberships.service import TELL_PERSON
 from app.modules.models import DATABASE, metadata
 from app.modules.password_resets.jobs import delete_old_password_resets, send_password_reset
 from app.modules.password_resets.service import SEND as SEND_PASSWORD_RESET
 from app.modules.people.jobs import send_password_changed
-from app.modules.people.service import SEND_PASSWORD_CHANGED
+from app.modules.people.passwords import SEND_CHANGED as SEND_PASSWORD_CHANGED
 from app.modules.revocations.jobs import send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
@@ -41,6 +47,9 @@ KINDS: tuple[JobKind, ...] = (
         attempts=None,
         backoff=Backoff(first=0.5, longest=2),
     ),
+    JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
+    JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
+    JobKind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
     # Links for as long as they are worth something, warnings for a day.
     JobKind(SEND_SIGN_UP, send_sign_up, attempts=100, backoff=_PATIENT),
@@ -53,6 +62,7 @@ RECURRING: tuple[Every, ...] = (
     Every("delete_old_sessions", delete_old_sessions, _HOUR),
     Every("delete_old_sign_ups", delete_old_sign_ups, _HOUR),
     Every("delete_old_password_resets", delete_old_password_resets, _HOUR),
+    Every("delete_idempotency_keys", kept_answers.forget_old, _HOUR),
 )
 
 
@@ -64,6 +74,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
     async with AsyncExitStack() as closing:
         closing.push_async_callback(process.databases.aclose)
         closing.callback(process.passwords.close)
+        closing.push_async_callback(process.limiter.aclose)
         await check_database(
             process.databases.all(),
             metadata,

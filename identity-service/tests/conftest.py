@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 from uuid import UUID
 
@@ -226,7 +224,7 @@ def make_settings(
         "encryption_key": ENCRYPTION_KEY,
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
-        "mail_directory": Path(gettempdir(), f"phase-zero-mail-{database}"),
+        **dict.fromkeys(("mail_limit_address", "sign_in_limit_address"), "off"),  # all have one
         **ARGON2,
     }
     urls = {
@@ -257,8 +255,8 @@ async def working(settings: IdentitySettings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+async def client_of(app: FastAPI, peer: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(peer, 40000))
     async with httpx.AsyncClient(transport=transport, base_url="http://identity") as opened:
         yield opened
 
@@ -271,8 +269,11 @@ def core() -> Iterator[CoreReceiver]:
 
 
 @pytest.fixture(scope="session")
-def settings(cluster: Cluster, database_name: str, core: CoreReceiver) -> IdentitySettings:
-    return make_settings(cluster, database_name, core.url)
+def settings(
+    cluster: Cluster, database_name: str, core: CoreReceiver, tmp_path_factory: Any
+) -> IdentitySettings:
+    mail = tmp_path_factory.mktemp("mail")
+    return make_settings(cluster, database_name, core.url, mail_directory=mail)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Demo data for development: two organizations and the public one, each with popups.
+"""Demo data for development: two organizations with members, the public one, popups in each.
 
 `python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated.
 """
@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.anonymous import PUBLIC_ORGANIZATION
-from app.modules.models import Organization, Popup
+from app.modules.models import Member, Organization, Popup
 from shared_lib.demo import load_demo
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -22,6 +22,7 @@ _POPUPS = (
     ("Winter Kitchen", None, "Vienna", "ended"),
 )
 _ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
+_ROLES = ("owner", "admin", "standard", "viewer", "client")
 
 
 def organization_id(slug: str) -> UUID:
@@ -42,6 +43,24 @@ def _organization(tenant_id: UUID, slug: str, name: str) -> dict[str, Any]:
         "updated_at": _SINCE,
         "version": 1,
     }
+
+
+def _members(slug: str) -> list[dict[str, Any]]:
+    """As the identity service would tell them; its loader derives the ids in the same way."""
+    addresses = {role: f"{role}@{slug}.example.com" for role in _ROLES}
+    return [
+        {
+            "tenant_id": organization_id(slug),
+            "person_id": uuid5(NAMESPACE_URL, f"mailto:{address}"),
+            "name": f"{_ORGANIZATIONS[slug]} {role}",
+            "email": address,
+            "role": role,
+            "active": True,
+            "version": 1,
+            "updated_at": _SINCE,
+        }
+        for role, address in addresses.items()
+    ]
 
 
 def _popups(tenant_id: UUID) -> list[dict[str, Any]]:
@@ -71,8 +90,10 @@ def _load(connection: Connection) -> None:
     organizations.append(_organization(PUBLIC_ORGANIZATION, "public", "Public"))
     popups = [popup for each in organizations for popup in _popups(each["tenant_id"])]
     connection.execute(insert(Organization).on_conflict_do_nothing(), organizations)
+    members = [member for slug in _ORGANIZATIONS for member in _members(slug)]
+    connection.execute(insert(Member).on_conflict_do_nothing(), members)
     connection.execute(insert(Popup).on_conflict_do_nothing(), popups)
 
 
 if __name__ == "__main__":
-    load_demo(_load, forced=(Organization.__tablename__, Popup.__tablename__))
+    load_demo(_load, forced=tuple(table.__tablename__ for table in (Organization, Member, Popup)))

@@ -13,11 +13,12 @@ from app.core.database import databases_of
 from app.core.identity import Identity, basic_authorization
 from app.core.jobs import queue
 from app.core.keys import StoredKeySet
-from app.core.models import DATABASE
+from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events import router as audit_events
 from app.modules.audit_events.models import events
 from app.modules.me import router as me
+from app.modules.members import router as members
 from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
@@ -26,6 +27,7 @@ from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
 from shared_lib.jwks import JwksClient
+from shared_lib.limits import RateLimiter
 from shared_lib.logging import configure_logging
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import (
@@ -41,7 +43,7 @@ from shared_lib.tenancy import (
     current_tenant_id,
 )
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
-from shared_lib.web import install_docs, install_middleware
+from shared_lib.web import general_limits, install_docs, install_middleware
 
 API = "/api/v1"
 
@@ -54,6 +56,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
     verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    limiter = _limiter(settings)
     public_paths = PublicPaths()
 
     @asynccontextmanager
@@ -69,19 +72,34 @@ def create_app(settings: CoreSettings) -> FastAPI:
         finally:
             await keys.aclose()
             await http.aclose()
+            await limiter.aclose()
             for pool in pools:
                 await pool.aclose()
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
-    app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES)
+    app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
-    anonymous = None if settings.require_auth else ANONYMOUS
     install_middleware(
-        app, settings, verifier, public_paths, current_tenant_id, anonymous=anonymous
+        app,
+        settings,
+        verifier,
+        public_paths,
+        current_tenant_id,
+        limiter=limiter,
+        anonymous=None if settings.require_auth else ANONYMOUS,
     )
     return app
+
+
+def _limiter(settings: CoreSettings) -> RateLimiter:
+    return RateLimiter(
+        general_limits(settings),
+        service="core",
+        secret=settings.client_secret.get_secret_value().encode(),
+        redis_url=settings.redis_url.get_secret_value(),
+    )
 
 
 def _identity(settings: CoreSettings, http: httpx.AsyncClient, verifier: TokenVerifier) -> Identity:
@@ -114,7 +132,8 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         organizations.admin_router,
     ):
         app.include_router(router, prefix=API)
-    app.include_router(revocations.router)
+    for router in (members.router, revocations.router):
+        app.include_router(router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 
@@ -10,7 +11,7 @@ from app.core.access import PLATFORM_ROLES, admission
 from app.core.database import databases_of
 from app.core.identity import client_credentials
 from app.core.jobs import WorkerContext, queue
-from app.core.models import DATABASE
+from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events.models import events
 from app.modules.models import metadata
@@ -22,7 +23,9 @@ from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Runtime, Scope, check_database
 
 KINDS: tuple[JobKind, ...] = ()
-RECURRING: tuple[Every, ...] = ()
+RECURRING: tuple[Every, ...] = (
+    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+)
 
 
 @asynccontextmanager
@@ -48,7 +51,7 @@ async def worker_of(settings: CoreSettings) -> AsyncIterator[Worker[WorkerContex
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(
             queue,
-            Runtime(databases, admission, events, PLATFORM_ROLES),
+            Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers),
             context,
             kinds=KINDS,
             recurring=RECURRING,

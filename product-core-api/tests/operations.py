@@ -17,7 +17,7 @@ REASON = "The customer asked for help"
 
 @dataclass(frozen=True)
 class World:
-    """An organization with a popup, a live support session and an audit event of its own.
+    """An organization with a popup, a live support session, an audit event and an owner of its own.
 
     `secret` stands in every text of it that an answer could show.
     """
@@ -29,6 +29,7 @@ class World:
     event_id: UUID
     agent_id: UUID
     agent_sid: UUID
+    person_id: UUID
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,23 @@ async def insert_event(admin: asyncpg.Connection, tenant_id: UUID, reason: str) 
     return event_id
 
 
+async def insert_member(
+    admin: asyncpg.Connection,
+    tenant_id: UUID,
+    email: str,
+    *,
+    role: str = "owner",
+    active: bool = True,
+) -> UUID:
+    person_id = uuid7()
+    await admin.execute(
+        "INSERT INTO members (tenant_id, person_id, name, email, role, active, version, updated_at)"
+        " VALUES ($1, $2, $3, $3, $4, $5, 1, now())",
+        *(tenant_id, person_id, email, role, active),
+    )
+    return person_id
+
+
 async def make_world(admin: asyncpg.Connection, tenant: Tenant) -> World:
     secret = f"secret-{uuid4().hex}"
     await admin.execute(
@@ -115,7 +133,13 @@ async def make_world(admin: asyncpg.Connection, tenant: Tenant) -> World:
         event_id=await insert_event(admin, tenant.id, secret),
         agent_id=session.agent_id,
         agent_sid=session.agent_sid,
+        person_id=await insert_member(admin, tenant.id, secret),
     )
+
+
+def _member() -> dict[str, object]:
+    who = {"name": "Eve", "email": "eve@example.org", "role": "owner", "active": True}
+    return who | {"version": 2}
 
 
 def _revocation(world: World) -> dict[str, object]:
@@ -132,6 +156,9 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "live": lambda _: Call("GET", "/health/live"),
     "ready": lambda _: Call("GET", "/health/ready"),
     "receive_revocations": lambda w: Call("POST", "/internal/revocations", _revocation(w)),
+    "receive_member": lambda w: Call(
+        "PUT", f"/internal/members/{w.tenant.id}/{w.person_id}", _member()
+    ),
     "get_me": lambda _: Call("GET", f"{_API}/me"),
     "get_org": lambda _: Call("GET", f"{_API}/org"),
     "update_org": lambda _: Call("PATCH", f"{_API}/org", {"name": "Renamed"}),

@@ -60,6 +60,11 @@ async def test_loading_again_keeps_what_people_changed(cluster: Cluster, clone: 
     popups = [row["count"] for row in await admin.fetch(each)]
     assert len(popups) == 3
     assert min(popups) >= 3
+    owners = "SELECT email FROM members WHERE role = 'owner' AND active ORDER BY email"
+    assert [row["email"] for row in await admin.fetch(owners)] == [
+        *("owner@acme.example.com", "owner@globex.example.com"),
+    ]
+    await admin.execute("UPDATE members SET active = false")
     await admin.execute("UPDATE organizations SET name = 'Renamed' WHERE slug = 'acme'")
     await admin.execute("UPDATE popups SET name = 'Renamed'")
     assert await load(cluster, clone, "development") == (0, "")
@@ -67,8 +72,9 @@ async def test_loading_again_keeps_what_people_changed(cluster: Cluster, clone: 
     assert await admin.fetchval(name) == "Renamed"
     assert await admin.fetchval("SELECT count(*) FROM popups WHERE name <> 'Renamed'") == 0
     assert [row["count"] for row in await admin.fetch(each)] == popups
+    assert await admin.fetch(owners) == []
     unforced = (
-        "SELECT count(*) FROM pg_class WHERE relname IN ('organizations', 'popups')"
+        "SELECT count(*) FROM pg_class WHERE relname IN ('organizations', 'members', 'popups')"
         " AND NOT (relrowsecurity AND relforcerowsecurity)"
     )
     assert await admin.fetchval(unforced) == 0

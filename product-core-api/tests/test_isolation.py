@@ -21,6 +21,7 @@ EXPECTED = {
     "live": "ok",
     "ready": "ok",
     "receive_revocations": "invalid_token",
+    "receive_member": "invalid_token",
     "get_me": "ok",
     "get_org": "ok",
     "update_org": "ok",
@@ -42,7 +43,10 @@ EXPECTED = {
     "suspend_organization": "missing_permission",
     "reactivate_organization": "missing_permission",
 }
-TABLES = ("organizations", "popups", "support_sessions", "audit_events", "row_history")
+TABLES = (
+    *("organizations", "popups", "support_sessions", "members"),
+    *("audit_events", "row_history"),
+)
 
 
 async def rows_of(admin: asyncpg.Connection, world: World) -> list[Any]:
@@ -54,7 +58,10 @@ async def rows_of(admin: asyncpg.Connection, world: World) -> list[Any]:
 
 
 def assert_shows_nothing_of(response: httpx.Response, world: World) -> None:
-    ids = (world.tenant.id, world.popup_id, world.session_id, world.event_id, world.agent_id)
+    ids = (
+        *(world.tenant.id, world.popup_id, world.session_id),
+        *(world.event_id, world.agent_id, world.person_id),
+    )
     shown = [text for text in (world.secret, *map(str, ids)) if text in response.text]
     assert shown == [], response.request.url
 

@@ -30,6 +30,10 @@ INSERTS = {
         "INSERT INTO jobs (tenant_id, id, kind, arguments, run_at)"
         " VALUES ($1, gen_random_uuid(), 'x', '{}', now())"
     ),
+    "members": (
+        "INSERT INTO members (tenant_id, person_id, name, email, role, active, version, updated_at)"
+        " VALUES ($1, gen_random_uuid(), 'x', 'x', 'owner', true, 1, now())"
+    ),
     "organizations": (
         "INSERT INTO organizations (tenant_id, slug, name, status, paid, support_access,"
         " created_at, updated_at, version) VALUES"
@@ -52,6 +56,7 @@ INSERTS = {
 UPDATES = {
     "audit_events": "UPDATE audit_events SET reason = 'x' WHERE tenant_id = $1",
     "jobs": "UPDATE jobs SET run_at = now() WHERE tenant_id = $1",
+    "members": "UPDATE members SET role = 'owner' WHERE tenant_id = $1",
     "organizations": "UPDATE organizations SET name = 'x' WHERE tenant_id = $1",
     "popups": "UPDATE popups SET name = 'x' WHERE tenant_id = $1",
     "row_history": "UPDATE row_history SET table_name = 'x' WHERE tenant_id = $1",
@@ -61,6 +66,7 @@ UPDATES = {
 ALLOWED = {
     "audit_events": {"SELECT", "INSERT"},
     "jobs": {"INSERT"},
+    "members": {"SELECT"},
     "organizations": {"SELECT", "UPDATE"},
     "popups": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "row_history": {"SELECT"},

@@ -15,9 +15,11 @@ _SCOPES = {Scope.USER: 1, Scope.ORGANIZATION: 2, Scope.PLATFORM: 3}
 _ROLES = ("owner", "admin", "standard", "viewer", "client", "platform_admin", "support_agent")
 
 
-def public(transactions: Literal["request", "own", "none"] = "request") -> Any:
-    """Declare that anybody may call the operation."""
-    return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions)))
+def public(
+    transactions: Literal["request", "own", "none"] = "request", *, oauth: bool = False
+) -> Any:
+    """Declare that anybody may call the operation. `oauth`: refusals are those of RFC 6749."""
+    return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions, oauth=oauth)))
 
 
 def signed_in(transactions: Literal["request", "own"] = "request") -> Any:

@@ -9,6 +9,7 @@ from uuid import UUID
 from typing_extensions import override
 
 from app.core.access import admission
+from app.core.models import kept_answers
 from app.core.settings import IdentitySettings
 from shared_lib.tenancy import Database, Runtime, Scope, Settings, Tx, Unit, opening_batch
 
@@ -58,6 +59,7 @@ class Databases:
                 Scope.SERVICE: self.worker,
             },
             admission=admission,
+            answers=kept_answers,
         )
 
     async def aclose(self) -> None:

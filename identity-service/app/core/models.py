@@ -1,10 +1,11 @@
-"""The declarative base of every table of identity."""
+"""The declarative base of every table of identity, and the tables of no single resource."""
 
 from typing import Any, ClassVar
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
+from shared_lib.idempotency import AnswerStore
 from shared_lib.tables import COLUMN_TYPES, NAMING_CONVENTION
 
 DATABASE = "identity"
@@ -17,3 +18,6 @@ class Base(DeclarativeBase):
 
     metadata = metadata
     type_annotation_map: ClassVar[dict[Any, Any]] = COLUMN_TYPES
+
+
+kept_answers = AnswerStore(metadata, roles=("app", "auth", "platform"))

@@ -12,6 +12,7 @@ from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
+from shared_lib.limits import RateLimiter
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
@@ -20,6 +21,7 @@ from shared_lib.tokens import (
     TokenVerifier,
     sign,
 )
+from shared_lib.web import general_limits
 
 WEB_CLIENT = "phase-zero-web"
 
@@ -37,6 +39,7 @@ class Process:
     verifier: TokenVerifier
     passwords: PasswordHashing
     claims: AccessTokenClaims
+    limiter: RateLimiter
 
     @classmethod
     def of(cls, settings: IdentitySettings) -> "Process":
@@ -53,6 +56,12 @@ class Process:
             ),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
+            limiter=RateLimiter(
+                {**general_limits(settings), **settings.throttles},
+                service="identity",
+                secret=settings.encryption_key.get_secret_value().encode(),
+                redis_url=settings.redis_url.get_secret_value(),
+            ),
         )
 
     def sign(self, claims: Claims) -> str:

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from typing_extensions import override
 
 from shared_lib.keys import KeyCipher, Schedule
+from shared_lib.limits import RateLimit
 from shared_lib.mail import MailSettings
 from shared_lib.settings import IssuerUrl, ServiceSettings
 from shared_lib.tokens import CORE_AUDIENCE, LONGEST_LIFE
@@ -20,6 +21,11 @@ _SECRET_LENGTH = 32
 # OWASP, Password Storage Cheat Sheet: Argon2id with 19 MiB, two iterations, one lane.
 OWASP_MEMORY_KIB = 19 * 1024
 OWASP_ITERATIONS = 2
+
+_THROTTLES = (
+    *("sign_in_limit_pair", "sign_in_limit_address", "sign_in_limit_account"),
+    *("sign_in_slow_lane", "mail_limit_account", "mail_limit_address"),
+)
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -71,6 +77,26 @@ class IdentitySettings(MailSettings, ServiceSettings):
     argon2_queue: Annotated[int, Field(ge=0)] = 64
     """Sign-ins that may wait for a hash; further ones are answered with 503."""
 
+    sign_in_limit_pair: RateLimit = "5/15 minutes"
+    """Failed sign-ins of one account from one client address; then the two wait. `off`: none."""
+
+    sign_in_limit_address: RateLimit = "100/15 minutes"
+    """Failed sign-ins from one client address, whatever the account; then it waits."""
+
+    sign_in_limit_account: RateLimit = "20/hour"
+    """Failed sign-ins of one account, wherever from; then it is under attack: only addresses from
+    which the person signed in during the last 30 days go on as before.
+    """
+
+    sign_in_slow_lane: RateLimit = "1/10 seconds"
+    """Attempts at an account under attack from all other addresses together."""
+
+    mail_limit_account: RateLimit = "5/hour"
+    """Requests that have a mail sent to one address: sign-up, password reset."""
+
+    mail_limit_address: RateLimit = "30/hour"
+    """The same from one client address."""
+
     access_token_lifetime: PositiveInt = _LONGEST_ACCESS
     """Seconds that an access token lives."""
 
@@ -94,6 +120,11 @@ class IdentitySettings(MailSettings, ServiceSettings):
 
     longest_token: Annotated[int, Field(ge=1, le=LONGEST_LIFE)] = LONGEST_LIFE
     """Seconds that the longest-lived token lives; a key stays published as long."""
+
+    @property
+    def throttles(self) -> dict[str, str]:
+        """The limits of sign-in and of mails, each by the name of its setting."""
+        return {name: getattr(self, name) for name in _THROTTLES}
 
     @property
     def schedule(self) -> Schedule:

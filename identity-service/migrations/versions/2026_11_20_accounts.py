@@ -35,11 +35,10 @@ def upgrade() -> None:
     op.create_check_constraint(op.f('ck_sign_in_sessions_reason'), 'sign_in_sessions', REASONS)
     op.create_index(op.f('ix_sign_in_sessions_expires_at'), 'sign_in_sessions', ['expires_at'], unique=False)
     op.create_index(op.f('ix_sign_in_sessions_ended_at'), 'sign_in_sessions', ['ended_at'], unique=False)
-    op.add_column('credentials', sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('people', sa.Column('password_changed_at', sa.DateTime(timezone=True), nullable=True))
     op.create_table('sign_ups',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('email', sa.Text(), nullable=False),
-    sa.Column('email_normalized', sa.Text(), sa.Computed('lower(email)', persisted=True), nullable=False),
     sa.Column('name', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
@@ -47,7 +46,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sign_ups'))
     )
     op.create_index(op.f('ix_sign_ups_expires_at'), 'sign_ups', ['expires_at'], unique=False)
-    op.create_index('ix_sign_ups_of_address', 'sign_ups', ['email_normalized', 'created_at'], unique=False)
     op.create_table('password_resets',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('email', sa.Text(), nullable=False),
@@ -62,9 +60,8 @@ def upgrade() -> None:
     op.create_index('ix_password_resets_of_person', 'password_resets', ['person_id', 'created_at'], unique=False)
     op.execute('GRANT SELECT, INSERT (id, email, name, created_at, expires_at), UPDATE (used_at) ON sign_ups TO identity_auth')
     op.execute('GRANT SELECT, DELETE ON sign_ups TO identity_worker')
-    op.execute('GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, updated_at) ON people TO identity_auth')
-    op.execute('GRANT SELECT (id, email, email_normalized, name, platform_role, verified_at, active, created_at, updated_at), UPDATE (active, tokens_not_before, updated_at) ON people TO identity_platform')
-    op.execute('GRANT SELECT, INSERT, UPDATE (password_hash, updated_at, changed_at) ON credentials TO identity_auth')
+    op.execute('GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, password_changed_at, updated_at) ON people TO identity_auth')
+    op.execute('GRANT SELECT (id, email, email_normalized, name, platform_role, verified_at, active, tokens_not_before, created_at, updated_at), UPDATE (active, tokens_not_before, updated_at) ON people TO identity_platform')
     op.execute('GRANT SELECT, INSERT (id, email, created_at, expires_at), UPDATE (used_at) ON password_resets TO identity_auth')
     op.execute('GRANT SELECT, UPDATE (person_id), DELETE ON password_resets TO identity_worker')
     op.execute('GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, last_client_ip, ended_at, ended_reason) ON sign_in_sessions TO identity_auth')
@@ -82,7 +79,7 @@ def downgrade() -> None:
     op.execute('REVOKE UPDATE (name, tokens_not_before) ON people FROM identity_auth')
     op.drop_table('password_resets')
     op.drop_table('sign_ups')
-    op.drop_column('credentials', 'changed_at')
+    op.drop_column('people', 'password_changed_at')
     op.drop_index(op.f('ix_sign_in_sessions_ended_at'), table_name='sign_in_sessions')
     op.drop_index(op.f('ix_sign_in_sessions_expires_at'), table_name='sign_in_sessions')
     op.drop_constraint(op.f('ck_sign_in_sessions_reason'), 'sign_in_sessions')

@@ -80,7 +80,7 @@ def test_policies_and_grants_are_written_out_in_the_migrations() -> None:
     written = "".join(
         path.read_text() for path in sorted((SERVICE / "migrations/versions").glob("*.py"))
     ).replace("\\'", "'")
-    assert len(declared_tables(metadata)) == 15
+    assert len(declared_tables(metadata)) == 16
     for table in metadata.sorted_tables:
         for statement in security_statements(table, "identity"):
             assert statement in written
@@ -95,26 +95,38 @@ def operations(app: FastAPI) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
     scopes = {name: each["x-access"]["scope"] for name, each in operations(identity.app)}
     assert scopes == {
+        "DELETE /invitations/{invitation_id}": "organization",
+        "DELETE /members/me": "organization",
+        "DELETE /members/{person_id}": "organization",
+        "DELETE /sessions/{session_id}": "user",
         "GET /.well-known/jwks.json": "public",
         "GET /.well-known/oauth-authorization-server": "public",
-        "GET /health/live": "public",
-        "GET /health/ready": "public",
-        "GET /me": "user",
-        "PATCH /me": "user",
-        "PUT /me/password": "user",
-        "GET /sessions": "user",
-        "DELETE /sessions/{session_id}": "user",
-        "POST /logout": "user",
-        "POST /logout/all": "user",
-        "POST /sign-up": "public",
-        "POST /sign-up/complete": "public",
-        "POST /password-reset": "public",
-        "POST /password-reset/complete": "public",
-        "POST /token": "public",
         "GET /admin/people": "platform",
         "GET /admin/people/{person_id}": "platform",
+        "GET /health/live": "public",
+        "GET /health/ready": "public",
+        "GET /invitations": "organization",
+        "GET /me": "user",
+        "GET /members": "organization",
+        "GET /sessions": "user",
+        "PATCH /me": "user",
+        "PATCH /members/{person_id}": "organization",
         "POST /admin/people/{person_id}/deactivate": "platform",
         "POST /admin/people/{person_id}/reactivate": "platform",
+        "POST /invitations": "organization",
+        "POST /invitations/accept": "public",
+        "POST /invitations/lookup": "public",
+        "POST /invitations/{invitation_id}/resend": "organization",
+        "POST /logout": "user",
+        "POST /logout/all": "user",
+        "POST /me/invitations/accept": "user",
+        "POST /password-reset": "public",
+        "POST /password-reset/complete": "public",
+        "POST /sign-up": "public",
+        "POST /sign-up/complete": "public",
+        "POST /token": "public",
+        "PUT /internal/tenants/{tenant_id}": "service",
+        "PUT /me/password": "user",
     }
 
 

@@ -3,7 +3,6 @@
 import httpx
 import pytest
 
-from app.modules.sign_ups.service import MOST_MAILS
 from shared_lib.ids import uuid7
 from shared_lib.testing.mail import links_in, text_of
 from tests.conftest import Identity
@@ -100,20 +99,3 @@ async def test_neither_tables_nor_jobs_hold_the_token(identity: Identity) -> Non
     assert email in everything
     assert token not in everything
     assert token[-20:] not in everything
-
-
-async def test_an_address_gets_so_many_mails_an_hour(identity: Identity) -> None:
-    email = fresh_address()
-    spellings = [email, email.replace("New", "NEW")]
-    for number in range(MOST_MAILS + 2):
-        assert (await ask(identity, spellings[number % 2])).status_code == 202
-    await worker_is_idle(identity)
-    assert len(mails_to(identity, email)) == MOST_MAILS
-    # An hour later there are more.
-    await identity.admin.execute(
-        "UPDATE sign_ups SET created_at = created_at - interval '1 hour 1 second'"
-        " WHERE email_normalized = $1",
-        email.lower(),
-    )
-    assert (await ask(identity, email)).status_code == 202
-    await next_mail(identity, email, after=MOST_MAILS)

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
+from shared_lib.idempotency import AnswerStore
 from shared_lib.tables import (
     COLUMN_TYPES,
     NAMING_CONVENTION,
@@ -59,6 +60,8 @@ row_history = Table(
         policies=(Policy("definer", Predicate.EVERY_ROW, "INSERT"),),
     ),
 )
+
+kept_answers = AnswerStore(metadata, roles=("app", "platform"))
 
 stored_key_sets = Table(
     "stored_key_sets",

@@ -240,7 +240,7 @@ def test_the_reference_page_has_every_setting_and_no_secret() -> None:
         "SAMPLE_RETRIES", "RETRIES", "int", "3", "How often to try."
     )
     assert listed["SAMPLE_API_SECRET"].type == "secret"
-    assert listed["SAMPLE_API_SECRET"].default is None
+    assert listed["SAMPLE_API_SECRET"].default == ""
     assert listed["SAMPLE_ISSUER"].default is None
     assert listed["SAMPLE_ENVIRONMENT"].type == "development | staging | production"
     assert listed["SAMPLE_ALLOWED_ORIGINS"].type == "list"

@@ -11,10 +11,11 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Scope
 
+from shared_lib.limits import RateLimiter
 from shared_lib.settings import ServiceSettings
 from shared_lib.testing.tokens import TokenIssuer
 from shared_lib.tokens import CORE_AUDIENCE, TokenData, TokenVerifier
-from shared_lib.web import Json, install_middleware
+from shared_lib.web import Json, general_limits, install_middleware
 
 ORIGIN = "https://console.example.com"
 PEER = "198.51.100.7"
@@ -32,7 +33,7 @@ tenant_variable: ContextVar[UUID | None] = ContextVar("tenant_variable", default
 
 def is_public(scope: Scope) -> bool:
     path: str = scope["path"]
-    return path.startswith("/public")
+    return path.startswith(("/public", "/health/", "/.well-known/"))
 
 
 async def tell(request: Request) -> Json:
@@ -77,7 +78,10 @@ def service(issuer: TokenIssuer) -> Services:
     def make(*, anonymous: TokenData | None = None, **values: Any) -> FastAPI:
         given = {"issuer": issuer.issuer, "allowed_origins": (ORIGIN,), **values}
         app = FastAPI(redirect_slashes=False)
-        for path in ("/public/tell", "/tell", "/internal/tell", "/internals/tell"):
+        for path in (
+            *("/public/tell", "/tell", "/internal/tell", "/internals/tell"),
+            *("/health/live", "/.well-known/jwks.json"),
+        ):
             app.get(path)(tell)
         app.post("/public/read")(read)
         app.post("/public/read-fields")(read_fields)
@@ -85,7 +89,16 @@ def service(issuer: TokenIssuer) -> Services:
         app.get("/public/fail/{number}")(fail)
         verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
         settings = SampleSettings(**given)
-        install_middleware(app, settings, verifier, is_public, tenant_variable, anonymous=anonymous)
+        limiter = RateLimiter(general_limits(settings), service="sample", secret=b"secret")
+        install_middleware(
+            app,
+            settings,
+            verifier,
+            is_public,
+            tenant_variable,
+            limiter=limiter,
+            anonymous=anonymous,
+        )
         return app
 
     return make

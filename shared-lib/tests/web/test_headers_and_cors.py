@@ -70,7 +70,9 @@ async def test_a_listed_origin_may_read_every_answer(
     assert response.status_code == status
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["access-control-allow-credentials"] == "true"
-    assert response.headers["access-control-expose-headers"] == "X-Request-ID, Retry-After"
+    assert response.headers["access-control-expose-headers"] == (
+        "X-Request-ID, Retry-After, Idempotency-Replayed"
+    )
     assert "Origin" in response.headers["vary"]
 
 

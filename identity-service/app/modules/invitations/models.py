@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.models import Base
 from shared_lib.tables import Grant, tenant_table
 
-_OPEN = "accepted_at IS NULL AND revoked_at IS NULL"
+OPEN = "accepted_at IS NULL AND revoked_at IS NULL"
 
 
 class Invitation(Base):
@@ -43,7 +43,7 @@ class Invitation(Base):
             "tenant_id",
             "email_normalized",
             unique=True,
-            postgresql_where=text(_OPEN),
+            postgresql_where=text(OPEN),
         ),
         Index("ix_invitations_newest", "tenant_id", "created_at", "id"),
         # For find_invitation and accept_invitation: a link names no organization.

@@ -1,8 +1,21 @@
-"""What is read and shown about memberships."""
+"""What is sent, read and shown about memberships."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
+
+from shared_lib.web import Body
+
+
+class Role(StrEnum):
+    """What somebody is in an organization."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    STANDARD = "standard"
+    VIEWER = "viewer"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +38,44 @@ class MembershipStanding:
     tenant_id: UUID
     role: str
     tokens_not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRead:
+    """A member of an organization; `id` is the person's.
+
+    `email` is shown to owners and admins only. `active` is false while the account is closed.
+    """
+
+    id: UUID
+    name: str
+    email: str | None
+    role: Role
+    active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMember:
+    """A member whom nobody else changes until the transaction ends."""
+
+    person_id: UUID
+    role: str
+    tokens_not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberFact:
+    """A membership as the core is told it; of two facts the one with the higher version counts."""
+
+    name: str
+    email: str
+    role: str
+    active: bool
+    version: int
+
+
+class MemberUpdate(Body):
+    """The role that a member gets."""
+
+    role: Role

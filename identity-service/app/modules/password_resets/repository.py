@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    func,
     insert,
     select,
     tuple_,
@@ -26,7 +25,6 @@ from shared_lib.tables import Statement
 from shared_lib.tenancy import ServiceTx, Tx
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
-_SINCE = bindparam("since", type_=DateTime(timezone=True))
 _PERSON = bindparam("person", type_=Uuid)
 _THIS = PasswordReset.id == bindparam("reset_id", type_=Uuid)
 _newer = aliased(PasswordReset)
@@ -56,12 +54,6 @@ _INSERT: Statement[Any] = Statement(
 )
 _MAIL: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(person_id=_PERSON))
 _USE: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(used_at=_NOW))
-_COUNT_MAILED = Statement(
-    select(func.count())
-    .select_from(PasswordReset)
-    .where(PasswordReset.person_id == _PERSON, PasswordReset.created_at > _SINCE),
-    int,
-)
 _DELETE_EXPIRED: Statement[Any] = Statement(
     delete(PasswordReset).where(
         PasswordReset.id.in_(
@@ -103,11 +95,6 @@ async def mark_mailed(tx: ServiceTx, reset_id: UUID, person_id: UUID) -> None:
 async def use_reset(tx: Tx, reset_id: UUID, now: datetime) -> None:
     """The password was replaced."""
     await tx.execute(_USE, reset_id=reset_id, now=now)
-
-
-async def count_mailed(tx: ServiceTx, person_id: UUID, since: datetime) -> int:
-    """How many links a person was mailed for requests made after `since`."""
-    return await tx.one(_COUNT_MAILED, person=person_id, since=since) or 0
 
 
 async def delete_expired(tx: ServiceTx, now: datetime, limit: int) -> int:

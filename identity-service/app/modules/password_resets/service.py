@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from fastapi import Request
+
 from app.core.database import transaction_of
 from app.core.jobs import queue
 from app.core.links import link_token, read_link_token
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.core.throttle import throttle_request
 from app.modules.password_resets import repository
 from app.modules.password_resets.schemas import (
     PasswordResetAccepted,
@@ -16,15 +19,15 @@ from app.modules.password_resets.schemas import (
     PasswordResetCreate,
     PasswordResetRow,
 )
+from app.modules.people import passwords
 from app.modules.people import service as people
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import PublicTx, ServiceTx, Tx, Unit
+from shared_lib.tenancy import ServiceTx, Tx, Unit
 
 __all__ = [
     "LIFE",
-    "MOST_MAILS",
     "SEND",
     "PasswordResetLinkInvalid",
     "PasswordResetMail",
@@ -37,7 +40,6 @@ __all__ = [
 SEND = "send_password_reset"
 """The kind of the job that mails the link, if there is somebody to mail it to."""
 LIFE = timedelta(hours=1)
-MOST_MAILS, _WINDOW = 5, timedelta(hours=1)
 _PURPOSE = "password-reset"
 _BATCH = 500
 
@@ -59,22 +61,28 @@ class PasswordResetMail:
     expires_at: datetime
 
 
-async def accept(tx: PublicTx, create: PasswordResetCreate) -> PasswordResetAccepted:
-    """Take an address. Whether anybody has it is looked up by the job, so nothing here tells."""
+async def accept(
+    process: Process, request: Request, unit: Unit[Tx], create: PasswordResetCreate
+) -> PasswordResetAccepted:
+    """Take an address. Whether anybody has it is looked up by the job, so nothing here tells.
+
+    Raises TooManyAttempts.
+    """
+    await throttle_request(process, request, create.email)
     now, reset_id = utc_now(), uuid7()
-    await repository.insert_reset(tx, reset_id, email=create.email, now=now, expires_at=now + LIFE)
-    await queue.enqueue(tx, SEND, reset_id=str(reset_id))
+    async with unit.transaction() as tx:
+        await repository.insert_reset(
+            tx, reset_id, email=create.email, now=now, expires_at=now + LIFE
+        )
+        await queue.enqueue(tx, SEND, reset_id=str(reset_id))
     return PasswordResetAccepted()
 
 
 async def mail_of(
     tx: ServiceTx, settings: IdentitySettings, reset_id: UUID
 ) -> PasswordResetMail | None:
-    """What to mail for a reset: None when its time is over, when the address is no active
-    person's, or when that person got enough. From here on older links are dead.
-
-    A request beyond the limit leaves the link alive that was mailed last: whoever asks again and
-    again in somebody else's name cannot keep him from his account.
+    """What to mail for a reset: None when its time is over, or when the address is no active
+    person's. From here on older links are dead.
     """
     reset = await repository.get_reset(tx, reset_id)
     if reset is None or not reset.is_open(utc_now()):
@@ -82,11 +90,7 @@ async def mail_of(
     person = await people.find_addressee(tx, reset.email)
     if person is None or not person.active:
         return None
-    if reset.person_id is None:
-        since = reset.created_at - _WINDOW
-        if await repository.count_mailed(tx, person.id, since) >= MOST_MAILS:
-            return None
-        await repository.mark_mailed(tx, reset_id, person.id)
+    await repository.mark_mailed(tx, reset_id, person.id)
     token = link_token(settings, _PURPOSE, reset_id)
     link = f"{settings.web_url}/password-reset#token={token}"
     return PasswordResetMail(person.email, link, reset.expires_at)
@@ -102,9 +106,11 @@ async def complete(process: Process, unit: Unit[Tx], complete: PasswordResetComp
         raise PasswordResetLinkInvalid
     async with unit.transaction() as tx:
         _, person_id = _open(await repository.get_newest(tx, reset_id))
-        profile = await people.get_profile(tx, person_id)
+        person = await people.get_addressee(tx, person_id)
+    if person is None:
+        raise PasswordResetLinkInvalid
     password = complete.password.get_secret_value()
-    people.check_password(password, profile.email)
+    people.check_password(password, person.email)
     # No transaction is open while the hash is computed.
     password_hash = await process.passwords.hash(password)
     async with transaction_of(unit, person_id) as tx:
@@ -114,7 +120,7 @@ async def complete(process: Process, unit: Unit[Tx], complete: PasswordResetComp
         if standing is None or standing.password_changed_since(reset.created_at):
             raise PasswordResetLinkInvalid
         await repository.use_reset(tx, reset_id, utc_now())
-        await people.reset_password(tx, person_id, password_hash)
+        await passwords.reset_password(tx, person_id, password_hash)
 
 
 async def delete_expired(tx: ServiceTx) -> bool:

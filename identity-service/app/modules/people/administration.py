@@ -84,8 +84,9 @@ async def deactivate_person(
     deactivated = await repository.deactivate(tx, person_id, now)
     if deactivated is None:
         raise PersonNotActive
+    not_before = await repository.shut_out(tx, person_id, now)
     await sessions.end_all(tx, person_id, sessions.EndReason.PERSON_DEACTIVATED)
-    await revocations.revoke_person(tx, person_id, now)
+    await revocations.revoke_person(tx, person_id, not_before)
     await memberships.person_changed(tx, person_id)
     event = AuditEvent("people.deactivate", str(person_id), reason=deactivate.reason)
     await security_events.record(tx, event)

@@ -19,6 +19,7 @@ _SHOWN_TO_STAFF = (
     "platform_role",
     "verified_at",
     "active",
+    "tokens_not_before",
     "created_at",
     "updated_at",
 )
@@ -27,7 +28,8 @@ _SHOWN_TO_STAFF = (
 class Person(Base):
     """A person. `email` is spelled as it was given; two that differ in case only are one.
 
-    Access tokens issued until `tokens_not_before` are dead.
+    Access tokens issued until `tokens_not_before` are dead. `password_changed_at`: when a password
+    took the place of another; it stands here because whoever waits for this row reads it anew.
     """
 
     __tablename__ = "people"
@@ -43,6 +45,7 @@ class Person(Base):
     active: Mapped[bool] = mapped_column(server_default=true())
     last_tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
     tokens_not_before: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -57,7 +60,13 @@ class Person(Base):
                     "auth",
                     select=True,
                     insert=("id", "email", "name", "verified_at", "created_at", "updated_at"),
-                    update=("name", "last_tenant_id", "tokens_not_before", "updated_at"),
+                    update=(
+                        "name",
+                        "last_tenant_id",
+                        "tokens_not_before",
+                        "password_changed_at",
+                        "updated_at",
+                    ),
                 ),
                 Grant(
                     "platform",
@@ -73,27 +82,18 @@ class Person(Base):
 
 
 class Credential(Base):
-    """The password of a person: an encoded Argon2id hash (PHC string format).
-
-    `changed_at`: when it took the place of another password; a renewed hash is none.
-    """
+    """The password of a person: an encoded Argon2id hash (PHC string format)."""
 
     __tablename__ = "credentials"
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"), primary_key=True)
     password_hash: Mapped[str]
     updated_at: Mapped[datetime]
-    changed_at: Mapped[datetime | None]
 
     __table_args__: Any = (
         {
             "info": global_table(
-                Grant(
-                    "auth",
-                    select=True,
-                    insert=True,
-                    update=("password_hash", "updated_at", "changed_at"),
-                ),
+                Grant("auth", select=True, insert=True, update=("password_hash", "updated_at")),
                 reason=_REASON,
             )
         },

@@ -1,10 +1,10 @@
 """All SQL about people and their credentials."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, func, or_, select, true, update
+from sqlalchemy import Text, Uuid, bindparam, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import DateTime
 
@@ -24,14 +24,18 @@ from shared_lib.web import Listing, PageRequest
 _THIS = Person.id == bindparam("person_id", type_=Uuid)
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 
+_CANDIDATE = select(Person.id, Credential.password_hash, Person.password_changed_at).join(
+    Credential, Credential.person_id == Person.id
+)
 _FIND_CANDIDATE = Statement(
-    select(Person.id, Credential.password_hash)
-    .join(Credential, Credential.person_id == Person.id)
-    .where(Person.email_normalized == func.lower(bindparam("email", type_=Text)))
-    .where(Person.active),
+    _CANDIDATE.where(Person.email_normalized == func.lower(bindparam("email", type_=Text))).where(
+        Person.active
+    ),
     Candidate,
 )
-# Locked, so that somebody who is being shut out does not sign in at the same moment.
+_GET_CANDIDATE = Statement(_CANDIDATE.where(_THIS, Person.active), Candidate)
+# Locked, so that somebody who is being shut out does not sign in at the same moment. Nothing is
+# joined: whoever waits for the lock reads this row anew, and of any other what it was before.
 _LOCK_STANDING = Statement(
     select(
         Person.id,
@@ -40,12 +44,10 @@ _LOCK_STANDING = Statement(
         Person.platform_role,
         Person.last_tenant_id,
         Person.tokens_not_before,
-        Credential.password_hash,
-        Credential.changed_at,
+        Person.password_changed_at,
     )
-    .outerjoin(Credential, Credential.person_id == Person.id)
     .where(_THIS)
-    .with_for_update(of=Person, key_share=True),
+    .with_for_update(key_share=True),
     Standing,
 )
 _PROFILE = (
@@ -60,6 +62,7 @@ _IS_KNOWN = Statement(
     select(true()).where(Person.email_normalized == func.lower(bindparam("email", type_=Text))),
     bool,
 )
+_EXISTS = Statement(select(true()).where(_THIS), bool)
 _INSERT_PERSON = Statement(
     insert(Person)
     .values(
@@ -100,19 +103,28 @@ _REPLACE_PASSWORD: Statement[Any] = Statement(
         person_id=bindparam("person_id", type_=Uuid),
         password_hash=bindparam("password_hash", type_=Text),
         updated_at=_NOW,
-        changed_at=_NOW,
     )
     .on_conflict_do_update(
         index_elements=[Credential.person_id],
-        set_={
-            "password_hash": bindparam("password_hash", type_=Text),
-            "updated_at": _NOW,
-            "changed_at": _NOW,
-        },
+        set_={"password_hash": bindparam("password_hash", type_=Text), "updated_at": _NOW},
     )
 )
-_SHUT_OUT: Statement[Any] = Statement(
-    update(Person).where(_THIS).values(tokens_not_before=_NOW, updated_at=_NOW)
+_PASSWORD_CHANGED: Statement[Any] = Statement(
+    update(Person).where(_THIS).values(password_changed_at=_NOW, updated_at=_NOW)
+)
+# A token that was issued since he was shut out before may be dated in the second after that.
+_SHUT_OUT: Statement[datetime] = Statement(
+    update(Person)
+    .where(_THIS)
+    .values(
+        tokens_not_before=func.greatest(
+            _NOW,
+            func.date_trunc("second", Person.tokens_not_before) + literal(timedelta(seconds=1)),
+        ),
+        updated_at=_NOW,
+    )
+    .returning(Person.tokens_not_before),
+    lambda instant: instant,
 )
 _ADDRESSEE = select(Person.id, Person.email, Person.active)
 _FIND_ADDRESSEE = Statement(
@@ -155,7 +167,7 @@ _LOCK_ADMINS: Statement[UUID] = Statement(
 _DEACTIVATE = Statement(
     update(Person)
     .where(_THIS, Person.active)
-    .values(active=False, tokens_not_before=_NOW, updated_at=_NOW)
+    .values(active=False, updated_at=_NOW)
     .returning(*_PERSON),
     PersonRead,
 )
@@ -173,6 +185,11 @@ async def find_candidate(tx: Tx, email: str) -> Candidate | None:
     return await tx.one(_FIND_CANDIDATE, email=email)
 
 
+async def get_candidate(tx: Tx, person_id: UUID) -> Candidate | None:
+    """The same, of a person who is known."""
+    return await tx.one(_GET_CANDIDATE, person_id=person_id)
+
+
 async def lock_standing(tx: Tx, person_id: UUID) -> Standing | None:
     """A person, whom nobody else changes until the transaction ends."""
     return await tx.one(_LOCK_STANDING, person_id=person_id)
@@ -186,6 +203,11 @@ async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:
 async def is_known(tx: Tx, email: str) -> bool:
     """Whether somebody, active or not, has this address."""
     return await tx.one(_IS_KNOWN, email=email) is not None
+
+
+async def exists(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person, active or not."""
+    return await tx.one(_EXISTS, person_id=person_id) is not None
 
 
 async def insert_person(
@@ -216,11 +238,15 @@ async def rename(tx: Tx, person_id: UUID, name: str, now: datetime) -> None:
 async def replace_password(tx: Tx, person_id: UUID, password_hash: str, now: datetime) -> None:
     """Another password in place of whatever there was."""
     await tx.execute(_REPLACE_PASSWORD, person_id=person_id, password_hash=password_hash, now=now)
+    await tx.execute(_PASSWORD_CHANGED, person_id=person_id, now=now)
 
 
-async def shut_out(tx: Tx, person_id: UUID, now: datetime) -> None:
-    """Tokens issued until now are dead."""
-    await tx.execute(_SHUT_OUT, person_id=person_id, now=now)
+async def shut_out(tx: Tx, person_id: UUID, now: datetime) -> datetime:
+    """Let the person's tokens be dead; until when they were issued. Raises LookupError."""
+    not_before = await tx.one(_SHUT_OUT, person_id=person_id, now=now)
+    if not_before is None:
+        raise LookupError("there is no such person")
+    return not_before
 
 
 async def find_addressee(tx: Tx, email: str) -> Addressee | None:

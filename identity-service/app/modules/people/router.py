@@ -9,7 +9,8 @@ from pydantic import AfterValidator
 from app.core.access import platform, signed_in
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
-from app.modules.people import administration, service
+from app.core.throttle import TooManyAttempts
+from app.modules.people import administration, passwords, service
 from app.modules.people.schemas import (
     PLATFORM_ADMIN,
     MeRead,
@@ -48,13 +49,15 @@ async def update_me(tx: UserTransaction, update: MeUpdate) -> Response:
     "/me/password",
     dependencies=[signed_in("own")],
     status_code=204,
-    responses=problems(service.CurrentPasswordWrong, service.PasswordTooWeak, SignInBusy),
+    responses=problems(
+        passwords.CurrentPasswordWrong, service.PasswordTooWeak, SignInBusy, TooManyAttempts
+    ),
 )
 async def change_password(
     process: CurrentProcess, unit: OwnUserTransactions, change: PasswordChange
 ) -> None:
     """Change the caller's password. This session goes on, his others end."""
-    await service.change_password(process, unit, change)
+    await passwords.change_password(process, unit, change)
 
 
 @router.get(

@@ -18,11 +18,12 @@ class Candidate:
 
     id: UUID
     password_hash: str
+    password_changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What decides which tokens a person gets now. `password_hash` is None for one without.
+    """What decides which tokens a person gets now.
 
     No token is issued at or before `tokens_not_before`.
     """
@@ -33,7 +34,6 @@ class Standing:
     platform_role: str | None
     last_tenant_id: UUID | None
     tokens_not_before: datetime | None
-    password_hash: str | None
     password_changed_at: datetime | None
 
     def password_changed_since(self, instant: datetime) -> bool:

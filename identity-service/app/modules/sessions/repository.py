@@ -1,4 +1,4 @@
-"""All SQL about sign-in sessions and refresh tokens."""
+"""All SQL about sign-in sessions; that about their refresh tokens is in `refresh_tokens`."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import (
     DateTime,
     Integer,
-    LargeBinary,
     Text,
     Uuid,
     bindparam,
@@ -16,6 +15,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union,
     update,
 )
 
@@ -23,8 +23,6 @@ from app.modules.sessions.models import RefreshToken, SignInSession
 from app.modules.sessions.schemas import (
     EndedSession,
     EndReason,
-    Family,
-    RefreshTokenRow,
     SessionRead,
     SessionRow,
 )
@@ -35,11 +33,9 @@ from shared_lib.web import Listing, PageRequest
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _EXPIRES_AT = bindparam("expires_at", type_=DateTime(timezone=True))
 _SESSION = bindparam("session_id", type_=Uuid)
-_HASH = bindparam("token_hash", type_=LargeBinary)
 _TENANT = bindparam("tenant", type_=Uuid)
 _CLIENT_IP = bindparam("client_ip", type_=Text)
 _BEFORE = bindparam("before", type_=DateTime(timezone=True))
-_LIMIT = bindparam("limit", type_=Integer)
 
 _SESSION_COLUMNS = (
     SignInSession.id,
@@ -123,6 +119,19 @@ _END_ALL: Statement[UUID] = Statement(
     .returning(SignInSession.id),
     lambda identity: identity,
 )
+_USED_SINCE = (
+    SignInSession.person_id == bindparam("person_id", type_=Uuid),
+    SignInSession.last_used_at >= bindparam("since", type_=DateTime(timezone=True)),
+)
+_LIST_ADDRESSES = Statement(
+    union(
+        *(
+            select(column).where(*_USED_SINCE, column.is_not(None))
+            for column in (SignInSession.client_ip, SignInSession.last_client_ip)
+        )
+    ),
+    str,
+)
 _GET_ENDED = Statement(
     select(SignInSession.person_id, SignInSession.auth_time, SignInSession.ended_at).where(
         SignInSession.id == _SESSION, SignInSession.ended_at.is_not(None)
@@ -131,49 +140,15 @@ _GET_ENDED = Statement(
 )
 # Each branch has an index of its own.
 _OVER = or_(SignInSession.ended_at < _BEFORE, SignInSession.expires_at < _BEFORE)
-_DELETE_OLD_TOKENS: Statement[Any] = Statement(
-    delete(RefreshToken).where(
-        RefreshToken.token_hash.in_(
-            select(RefreshToken.token_hash)
-            .join(SignInSession, SignInSession.id == RefreshToken.session_id)
-            .where(_OVER)
-            .limit(_LIMIT)
-        )
-    )
-)
 _TOKENS = select(RefreshToken.session_id).where(RefreshToken.session_id == SignInSession.id)
 _DELETE_OLD: Statement[Any] = Statement(
     delete(SignInSession).where(
-        SignInSession.id.in_(select(SignInSession.id).where(_OVER, ~exists(_TOKENS)).limit(_LIMIT))
+        SignInSession.id.in_(
+            select(SignInSession.id)
+            .where(_OVER, ~exists(_TOKENS))
+            .limit(bindparam("limit", type_=Integer))
+        )
     )
-)
-_FIND_FAMILY = Statement(
-    select(SignInSession.id, SignInSession.person_id)
-    .join(RefreshToken, RefreshToken.session_id == SignInSession.id)
-    .where(RefreshToken.token_hash == _HASH),
-    Family,
-)
-_GET_TOKEN = Statement(
-    select(RefreshToken.expires_at, RefreshToken.spent_at, RefreshToken.answer).where(
-        RefreshToken.token_hash == _HASH
-    ),
-    RefreshTokenRow,
-)
-_INSERT_TOKEN: Statement[Any] = Statement(
-    insert(RefreshToken).values(
-        token_hash=_HASH, session_id=_SESSION, issued_at=_NOW, expires_at=_EXPIRES_AT
-    )
-)
-_SPEND: Statement[Any] = Statement(
-    update(RefreshToken)
-    .where(RefreshToken.token_hash == _HASH)
-    .values(spent_at=_NOW, answer=bindparam("answer", type_=LargeBinary))
-)
-_FORGET_ANSWERS: Statement[Any] = Statement(
-    update(RefreshToken)
-    .where(RefreshToken.session_id == _SESSION, RefreshToken.answer.is_not(None))
-    .where(RefreshToken.spent_at < _BEFORE)
-    .values(answer=None)
 )
 
 
@@ -258,39 +233,10 @@ async def get_ended(tx: ServiceTx, session_id: UUID) -> EndedSession | None:
 
 
 async def delete_old(tx: ServiceTx, before: datetime, limit: int) -> int:
-    """Delete refresh tokens of sessions that were over before an instant; where there are fewer
-    than `limit`, sessions without tokens too. How many rows went.
-    """
-    tokens = await tx.execute(_DELETE_OLD_TOKENS, before=before, limit=limit)
-    if tokens >= limit:
-        return tokens
+    """Delete at most `limit` sessions without tokens that were over before an instant; how many."""
     return await tx.execute(_DELETE_OLD, before=before, limit=limit)
 
 
-async def find_family(tx: Tx, token_hash: bytes) -> Family | None:
-    """Whose refresh token it is."""
-    return await tx.one(_FIND_FAMILY, token_hash=token_hash)
-
-
-async def get_token(tx: Tx, token_hash: bytes) -> RefreshTokenRow | None:
-    """A refresh token as it is now; read it when its session is locked."""
-    return await tx.one(_GET_TOKEN, token_hash=token_hash)
-
-
-async def insert_token(
-    tx: Tx, token_hash: bytes, session_id: UUID, *, now: datetime, expires_at: datetime
-) -> None:
-    """A fresh refresh token."""
-    await tx.execute(
-        _INSERT_TOKEN, token_hash=token_hash, session_id=session_id, now=now, expires_at=expires_at
-    )
-
-
-async def spend_token(tx: Tx, token_hash: bytes, answer: bytes, now: datetime) -> None:
-    """A token was exchanged for what `answer` encrypts."""
-    await tx.execute(_SPEND, token_hash=token_hash, answer=answer, now=now)
-
-
-async def forget_answers(tx: Tx, session_id: UUID, before: datetime) -> None:
-    """Drop the answers of tokens that were spent longer ago than anybody may ask for them."""
-    await tx.execute(_FORGET_ANSWERS, session_id=session_id, before=before)
+async def list_addresses(tx: Tx, person_id: UUID, since: datetime) -> list[str]:
+    """Each client address from which a person signed in, or was still signed in, since then."""
+    return await tx.rows(_LIST_ADDRESSES, person_id=person_id, since=since)

@@ -10,7 +10,7 @@ from app.core.jobs import queue
 from app.core.settings import IdentitySettings
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
-from app.modules.sessions import repository
+from app.modules.sessions import refresh_tokens, repository
 from app.modules.sessions.domain import (
     Use,
     hash_of,
@@ -49,6 +49,7 @@ __all__ = [
     "find_family",
     "get_ended",
     "issue_next",
+    "list_recent_addresses",
     "list_sessions",
     "present",
     "rotate",
@@ -60,6 +61,8 @@ __all__ = [
 SEND_THEFT = "send_session_theft"
 """The kind of the job that mails whose refresh token was used twice."""
 _BATCH = 500
+_KNOWN_FOR = timedelta(days=30)
+_NOBODY = UUID(int=0)
 _log = structlog.get_logger(__name__)
 
 
@@ -108,13 +111,22 @@ async def start(
 
 async def find_family(tx: Tx, refresh_token: str) -> Family | None:
     """Whose refresh token it is; None for one that we never gave out."""
-    return await repository.find_family(tx, hash_of(refresh_token))
+    return await refresh_tokens.find_family(tx, hash_of(refresh_token))
 
 
 async def find_alive(tx: Tx, session_id: UUID) -> SessionRow | None:
     """A session that is alive now."""
     session = await repository.get_session(tx, session_id)
     return session if session and session.is_alive(utc_now()) else None
+
+
+async def list_recent_addresses(tx: Tx, person_id: UUID | None) -> list[str]:
+    """The client addresses from which a person signed in during the last 30 days.
+
+    None costs the same and has none.
+    """
+    since = utc_now() - _KNOWN_FOR
+    return await repository.list_addresses(tx, person_id or _NOBODY, since)
 
 
 async def present(
@@ -125,7 +137,7 @@ async def present(
     The token is read after its session is locked: whoever held the lock may have spent it.
     """
     session = await repository.lock_session(tx, family.session_id)
-    token = await repository.get_token(tx, hash_of(refresh_token))
+    token = await refresh_tokens.get_token(tx, hash_of(refresh_token))
     if session is None or token is None:
         return None
     grace = timedelta(seconds=settings.refresh_grace)
@@ -151,10 +163,10 @@ async def rotate(
 ) -> None:
     """Spend a refresh token for `answer`, which contains the next one."""
     now = utc_now()
-    await repository.spend_token(tx, hash_of(spent), seal_answer(spent, answer), now)
+    await refresh_tokens.spend_token(tx, hash_of(spent), seal_answer(spent, answer), now)
     await repository.touch_session(tx, session.id, tenant_id, now)
     grace = timedelta(seconds=settings.refresh_grace)
-    await repository.forget_answers(tx, session.id, now - grace)
+    await refresh_tokens.forget_answers(tx, session.id, now - grace)
 
 
 async def end_reused(tx: Tx, session: SessionRow) -> None:
@@ -246,7 +258,8 @@ async def get_ended(tx: ServiceTx, session_id: UUID) -> EndedSession | None:
 async def delete_old(tx: ServiceTx, settings: IdentitySettings) -> bool:
     """Delete some of what is over for longer than it is kept; whether there may be more."""
     before = utc_now() - timedelta(seconds=settings.session_retention)
-    return await repository.delete_old(tx, before, _BATCH) == _BATCH
+    tokens = await refresh_tokens.delete_old(tx, before, _BATCH)
+    return tokens == _BATCH or await repository.delete_old(tx, before, _BATCH) == _BATCH
 
 
 async def _end(tx: Tx, person_id: UUID, session_id: UUID, reason: EndReason) -> bool:
@@ -261,7 +274,7 @@ async def _end(tx: Tx, person_id: UUID, session_id: UUID, reason: EndReason) -> 
 async def _issue(tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime) -> str:
     refresh_token = new_refresh_token()
     idle = now + timedelta(seconds=settings.refresh_idle)
-    await repository.insert_token(
+    await refresh_tokens.insert_token(
         tx,
         hash_of(refresh_token),
         session.id,

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import Base
@@ -20,14 +19,12 @@ class SignUp(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str]
-    email_normalized: Mapped[str] = mapped_column(Computed("lower(email)", persisted=True))
     name: Mapped[str | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
 
     __table_args__: Any = (
-        Index("ix_sign_ups_of_address", "email_normalized", "created_at"),
         {
             "info": global_table(
                 Grant(

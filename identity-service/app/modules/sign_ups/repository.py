@@ -11,13 +11,10 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     delete,
-    func,
     insert,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from app.modules.sign_ups.models import SignUp
 from app.modules.sign_ups.schemas import SignUpRow
@@ -41,15 +38,6 @@ _INSERT: Statement[Any] = Statement(
     )
 )
 _USE: Statement[Any] = Statement(update(SignUp).where(_THIS).values(used_at=_NOW))
-_other = aliased(SignUp)
-_COUNT_BEFORE = Statement(
-    select(func.count())
-    .select_from(SignUp)
-    .join(_other, _other.email_normalized == SignUp.email_normalized)
-    .where(_THIS, _other.created_at > bindparam("since", type_=DateTime(timezone=True)))
-    .where(tuple_(_other.created_at, _other.id) < tuple_(SignUp.created_at, SignUp.id)),
-    int,
-)
 _DELETE_EXPIRED: Statement[Any] = Statement(
     delete(SignUp).where(
         SignUp.id.in_(
@@ -83,11 +71,6 @@ async def lock_sign_up(tx: Tx, sign_up_id: UUID) -> SignUpRow | None:
 async def use_sign_up(tx: Tx, sign_up_id: UUID, now: datetime) -> None:
     """The sign-up became a person."""
     await tx.execute(_USE, sign_up_id=sign_up_id, now=now)
-
-
-async def count_before(tx: ServiceTx, sign_up_id: UUID, since: datetime) -> int:
-    """How many sign-ups of the same address came before this one, but after `since`."""
-    return await tx.one(_COUNT_BEFORE, sign_up_id=sign_up_id, since=since) or 0
 
 
 async def delete_expired(tx: ServiceTx, now: datetime, limit: int) -> int:

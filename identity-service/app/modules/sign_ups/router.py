@@ -1,10 +1,11 @@
 """HTTP of sign-ups. Tokens of links travel in bodies only: no GET takes one, none consumes one."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from app.core.access import public
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
+from app.core.throttle import TooManyAttempts
 from app.modules.people.service import EmailTaken, PasswordTooWeak
 from app.modules.sign_ups import service
 from app.modules.sign_ups.schemas import (
@@ -13,20 +14,28 @@ from app.modules.sign_ups.schemas import (
     SignUpComplete,
     SignUpCreate,
 )
-from shared_lib.errors import problems
-from shared_lib.tenancy import OwnTransactions, PublicTransaction
+from shared_lib.errors import DatabaseUnavailable, problems
+from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
 router = APIRouter(prefix="/sign-up", tags=["sign_ups"])
 
 
-@router.post("", dependencies=[public()], status_code=202, response_model=SignUpAccepted)
-async def create_sign_up(tx: PublicTransaction, create: SignUpCreate) -> Response:
+@router.post(
+    "",
+    dependencies=[public("own")],
+    status_code=202,
+    response_model=SignUpAccepted,
+    responses=problems(TooManyAttempts, DatabaseUnavailable),
+)
+async def create_sign_up(
+    request: Request, process: CurrentProcess, unit: OwnTransactions, create: SignUpCreate
+) -> Response:
     """Ask for an account. A mail with a link goes to the address, if it can be used.
 
     The answer is the same for every address.
     """
-    return Json(await service.accept(tx, create), status_code=202)
+    return Json(await service.accept(process, request, unit, create), status_code=202)
 
 
 @router.post(
@@ -34,7 +43,9 @@ async def create_sign_up(tx: PublicTransaction, create: SignUpCreate) -> Respons
     dependencies=[public("own")],
     status_code=201,
     response_model=SignedUpRead,
-    responses=problems(service.SignUpLinkInvalid, EmailTaken, PasswordTooWeak, SignInBusy),
+    responses=problems(
+        service.SignUpLinkInvalid, EmailTaken, PasswordTooWeak, SignInBusy, DatabaseUnavailable
+    ),
 )
 async def complete_sign_up(
     process: CurrentProcess, unit: OwnTransactions, complete: SignUpComplete

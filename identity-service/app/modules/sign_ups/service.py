@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from fastapi import Request
+
 from app.core.jobs import queue
 from app.core.links import link_token, read_link_token
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.core.throttle import throttle_request
 from app.modules.people import service as people
-from app.modules.security_events import service as security_events
 from app.modules.sign_ups import repository
 from app.modules.sign_ups.schemas import (
     SignedUpRead,
@@ -18,15 +20,13 @@ from app.modules.sign_ups.schemas import (
     SignUpCreate,
     SignUpRow,
 )
-from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, FieldError, ValidationFailed
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import PublicTx, ServiceTx, Tx, Unit
+from shared_lib.tenancy import ServiceTx, Tx, Unit
 
 __all__ = [
     "LIFE",
-    "MOST_MAILS",
     "SEND",
     "SignUpLinkInvalid",
     "SignUpMail",
@@ -39,7 +39,6 @@ __all__ = [
 SEND = "send_sign_up"
 """The kind of the job that mails what there is to mail."""
 LIFE = timedelta(hours=24)
-MOST_MAILS, _WINDOW = 5, timedelta(hours=1)
 _PURPOSE = "sign-up"
 _BATCH = 500
 
@@ -61,25 +60,27 @@ class SignUpMail:
     expires_at: datetime
 
 
-async def accept(tx: PublicTx, create: SignUpCreate) -> SignUpAccepted:
-    """Take an address. Whether anybody has it is looked up by the job, so nothing here tells."""
+async def accept(
+    process: Process, request: Request, unit: Unit[Tx], create: SignUpCreate
+) -> SignUpAccepted:
+    """Take an address. Whether anybody has it is looked up by the job, so nothing here tells.
+
+    Raises TooManyAttempts.
+    """
+    await throttle_request(process, request, create.email)
     now, sign_up_id = utc_now(), uuid7()
-    await repository.insert_sign_up(
-        tx, sign_up_id, email=create.email, name=create.name, now=now, expires_at=now + LIFE
-    )
-    await queue.enqueue(tx, SEND, sign_up_id=str(sign_up_id))
+    async with unit.transaction() as tx:
+        await repository.insert_sign_up(
+            tx, sign_up_id, email=create.email, name=create.name, now=now, expires_at=now + LIFE
+        )
+        await queue.enqueue(tx, SEND, sign_up_id=str(sign_up_id))
     return SignUpAccepted()
 
 
 async def mail_of(tx: ServiceTx, settings: IdentitySettings, sign_up_id: UUID) -> SignUpMail | None:
-    """What to mail for a sign-up; None when its time is over, or when the address got enough.
-
-    The same answer however often it is asked, as long as nobody completes the sign-up.
-    """
+    """What to mail for a sign-up; None when its time is over."""
     sign_up = await repository.get_sign_up(tx, sign_up_id)
     if sign_up is None or not sign_up.is_open(utc_now()):
-        return None
-    if await repository.count_before(tx, sign_up_id, sign_up.created_at - _WINDOW) >= MOST_MAILS:
         return None
     known = await people.find_addressee(tx, sign_up.email)
     if known is not None:
@@ -109,8 +110,6 @@ async def complete(process: Process, unit: Unit[Tx], complete: SignUpComplete) -
             tx, email=sign_up.email, name=name, password_hash=password_hash
         )
         await repository.use_sign_up(tx, sign_up_id, utc_now())
-        event = AuditEvent("people.create", resource_id=str(person.id))
-        await security_events.record(tx, event, person_id=person.id)
     return SignedUpRead(person.id, person.email, person.name)
 
 

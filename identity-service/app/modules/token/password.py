@@ -11,6 +11,7 @@ from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
 from app.core.passwords import Checked
 from app.core.process import WEB_CLIENT, Process, issued_at
+from app.core.throttle import admit_sign_in
 from app.modules.clients import service as clients
 from app.modules.memberships import service as memberships
 from app.modules.people import service as people
@@ -32,7 +33,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> TokenRead:
-    """Begin a sign-in session. Raises OAuthError, or SignInBusy."""
+    """Begin a sign-in session. Raises OAuthError, SignInBusy or TooManyAttempts."""
     if not process.settings.password_sign_in:
         raise OAuthError(
             "unsupported_grant_type",
@@ -43,18 +44,39 @@ async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
     clients.require_web_client(request)
     username, password = request.require("username"), request.require("password")
     request.get_uuid("tenant_id")
-    async with unit.transaction() as tx:
-        candidate = await people.find_candidate(tx, username)
-    if candidate is not None:
-        bind_contextvars(person=str(candidate.id))
-    # No transaction is open while the hash is computed.
-    checked = await process.passwords.check(
-        candidate.password_hash if candidate else None, password
-    )
-    if candidate is None or not checked.matches:
-        raise _invalid_credentials()
+    candidate, checked = await _check_password(process, unit, username, password)
     async with transaction_of(unit, candidate.id) as tx:
         return await _begin_session(process, tx, request, candidate, checked)
+
+
+async def _check_password(
+    process: Process, unit: Unit[Tx], username: str, password: str
+) -> tuple[Candidate, Checked]:
+    """Whose password it is. The same is done for an address that nobody has; for an attempt that
+    is throttled nothing is, whoever it is for.
+    """
+
+    async def known_addresses() -> list[str]:
+        async with unit.transaction() as tx:
+            person = await people.find_candidate(tx, username)
+            return await sessions.list_recent_addresses(tx, person.id if person else None)
+
+    attempt = await admit_sign_in(process.limiter, username, unit.caller.client_ip, known_addresses)
+    try:
+        async with unit.transaction() as tx:
+            candidate = await people.find_candidate(tx, username)
+        if candidate is not None:
+            bind_contextvars(person=str(candidate.id))
+        # No transaction is open while the hash is computed.
+        stored = candidate.password_hash if candidate else None
+        checked = await process.passwords.check(stored, password)
+    except BaseException:
+        await attempt.withdraw()
+        raise
+    if candidate is None or not checked.matches:
+        raise _invalid_credentials()
+    await attempt.succeeded()
+    return candidate, checked
 
 
 async def _begin_session(
@@ -66,7 +88,7 @@ async def _begin_session(
 ) -> TokenRead:
     settings = process.settings
     standing = await people.lock_standing(tx, candidate.id)
-    if standing is None or standing.password_hash != candidate.password_hash:
+    if standing is None or standing.password_changed_at != candidate.password_changed_at:
         raise _invalid_credentials()  # shut out, or the password changed, a moment ago
     refuse_without_second_factor(standing, settings.environment)
     membership = membership_at_sign_in(

@@ -8,12 +8,15 @@ from app.core.access import public
 from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
+from app.core.throttle import TooManyAttempts
 from app.modules.token import service
-from app.modules.token.schemas import (
-    FORM_PARAMETERS,
+from app.modules.token.schemas import FORM_PARAMETERS
+from shared_lib.errors import (
+    DatabaseUnavailable,
+    KeysUnavailable,
     OAuthErrorRead,
+    oauth_problems,
 )
-from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, problems
 from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
@@ -35,14 +38,14 @@ _FORM = {
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": OAuthErrorRead, "description": "A refusal (RFC 6749 section 5.2)"},
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
-    **problems(SignInBusy, KeysUnavailable, DatabaseUnavailable),
+    **oauth_problems(SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable),
 }
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 @router.post(
     "/token",
-    dependencies=[public("own")],
+    dependencies=[public("own", oauth=True)],
     response_model=service.AnyToken,
     responses=_REFUSALS,
     openapi_extra=_FORM,

@@ -40,15 +40,6 @@ class ExchangedTokenRead:
     token_type: str = "Bearer"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthErrorRead:
-    """A refusal (RFC 6749 section 5.2); `detail` is the stable code that programs switch on."""
-
-    error: str
-    error_description: str
-    detail: str
-
-
 FORM_PARAMETERS = {
     "grant_type": f"`{PASSWORD}` (the default), `{REFRESH_TOKEN}`, "
     f"`{CLIENT_CREDENTIALS}`, `{TOKEN_EXCHANGE}`",

@@ -8,7 +8,7 @@ from sqlalchemy import DateTime, Text, Uuid, bindparam, func, literal, or_, sele
 from app.modules.organizations.models import Organization
 from app.modules.organizations.schemas import OrganizationRead
 from shared_lib.tables import Statement
-from shared_lib.tenancy import NewestFirst, PlatformTx, TenantTx
+from shared_lib.tenancy import NewestFirst, PlatformTx, ServiceTx, TenantTx
 from shared_lib.web import Listing, PageRequest
 
 _COLUMNS = (
@@ -58,6 +58,7 @@ _SEARCHED = NewestFirst(
 _GET = Statement(_ALL.where(_THIS), OrganizationRead)
 _LOCK = Statement(_ALL.where(_THIS).with_for_update(key_share=True), OrganizationRead)
 _HOLD = Statement(_ALL.where(_THIS).with_for_update(read=True), OrganizationRead)
+_EXISTS = Statement(select(Organization.version).where(_THIS), int)
 _RENAME = Statement(
     update(Organization)
     .where(_THIS)
@@ -120,6 +121,11 @@ async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead 
 async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead | None:
     """Any organization, which nobody changes before the transaction ends."""
     return await tx.one(_HOLD, tenant_id=tenant_id)
+
+
+async def exists(tx: ServiceTx, tenant_id: UUID) -> bool:
+    """Whether there is such an organization."""
+    return await tx.one(_EXISTS, tenant_id=tenant_id) is not None
 
 
 async def rename(tx: TenantTx, name: str, now: datetime) -> OrganizationRead | None:

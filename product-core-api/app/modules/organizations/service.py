@@ -12,7 +12,7 @@ from app.modules.organizations.schemas import (
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError
-from shared_lib.tenancy import PlatformTx, TenantTx
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx
 from shared_lib.web import Listing, PageRequest
 
 
@@ -74,6 +74,12 @@ async def get_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
 async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
     """Any organization, unchanged until the transaction ends. Raises OrganizationNotFound."""
     return _found(await repository.hold_organization(tx, tenant_id))
+
+
+async def require_organization(tx: ServiceTx, tenant_id: UUID) -> None:
+    """Raise OrganizationNotFound when there is no such organization."""
+    if not await repository.exists(tx, tenant_id):
+        raise OrganizationNotFound
 
 
 async def list_organizations(

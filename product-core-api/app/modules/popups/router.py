@@ -8,7 +8,7 @@ from app.core.access import require_permission
 from app.modules.popups import service
 from app.modules.popups.schemas import PopupCreate, PopupRead, PopupUpdate
 from shared_lib.errors import problems
-from shared_lib.tenancy import TenantTransaction
+from shared_lib.tenancy import TenantTransaction, idempotent
 from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(prefix="/popups", tags=["popups"])
@@ -37,7 +37,7 @@ async def get_popup(tx: TenantTransaction, popup_id: UUID) -> Response:
 
 @router.post(
     "",
-    dependencies=[require_permission("popups", "write")],
+    dependencies=[require_permission("popups", "write"), idempotent()],
     status_code=201,
     response_model=PopupRead,
     responses=problems(service.PopupSlugTaken),

@@ -21,7 +21,12 @@ from app.modules.support_sessions.schemas import (
     SupportSessionRead,
 )
 from shared_lib.errors import problems
-from shared_lib.tenancy import OwnPlatformTransactions, PlatformTransaction, TenantTransaction
+from shared_lib.tenancy import (
+    OwnPlatformTransactions,
+    PlatformTransaction,
+    TenantTransaction,
+    idempotent,
+)
 from shared_lib.web import Json, Listing, Page
 
 support_router = APIRouter(prefix="/support", tags=["support_sessions"])
@@ -33,7 +38,8 @@ org_router = APIRouter(prefix="/org", tags=["support_sessions"])
     dependencies=[
         require_platform_permission(
             "support_sessions", "write", transactions="own", tenant_parameter="id"
-        )
+        ),
+        idempotent(keeps="session_id"),
     ],
     status_code=201,
     response_model=Impersonation,

@@ -84,6 +84,7 @@ async def impersonate(
         _check_consent(await organizations.hold_organization(tx, tenant_id), wish.mode)
         await repository.insert_session(tx, values)
         await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
+        await unit.complete(tx, session_id)
     return Impersonation(
         session_id, tenant_id, wish.mode, expires_at, token.access_token, "Bearer", token.expires_in
     )

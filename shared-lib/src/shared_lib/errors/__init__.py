@@ -2,9 +2,14 @@
 
 from shared_lib.errors._api_error import ApiError, FieldError, list_errors
 from shared_lib.errors._database import api_error_from_database
-from shared_lib.errors._handlers import answer, hide_values, install_error_handlers
-from shared_lib.errors._oauth import OAuthError, oauth_response
-from shared_lib.errors._openapi import Problem, problems
+from shared_lib.errors._handlers import (
+    answer,
+    error_response,
+    hide_values,
+    install_error_handlers,
+)
+from shared_lib.errors._oauth import OAuthError, OAuthErrorRead, mark_oauth, oauth_response
+from shared_lib.errors._openapi import Problem, oauth_problems, problems
 from shared_lib.errors._problem import problem_response, request_id_of
 from shared_lib.errors._standard import (
     AuditUnavailable,
@@ -18,6 +23,7 @@ from shared_lib.errors._standard import (
     MissingPermission,
     MissingToken,
     NotFound,
+    RateLimited,
     ReadOnly,
     TenantBlocked,
     TenantRequired,
@@ -40,7 +46,9 @@ __all__ = [
     "MissingToken",
     "NotFound",
     "OAuthError",
+    "OAuthErrorRead",
     "Problem",
+    "RateLimited",
     "ReadOnly",
     "TenantBlocked",
     "TenantRequired",
@@ -48,9 +56,12 @@ __all__ = [
     "ValidationFailed",
     "answer",
     "api_error_from_database",
+    "error_response",
     "hide_values",
     "install_error_handlers",
     "list_errors",
+    "mark_oauth",
+    "oauth_problems",
     "oauth_response",
     "problem_response",
     "problems",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -18,6 +18,7 @@ _registry: dict[str, type["ApiError"]] = {}
 # RFC 9110 15.5.2: each 401 names a way to authenticate; RFC 6750 3 asks for one parameter at least.
 _HEADERS_BY_STATUS: dict[int, dict[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"www-authenticate": f"Bearer {REALM}"},
+    HTTPStatus.TOO_MANY_REQUESTS: {"retry-after": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"retry-after": "5"},
 }
 
@@ -39,11 +40,11 @@ class ApiError(Exception):
     Each subclass states `code` (snake_case, unique in the process, the `detail` that user
     interfaces switch on), `status` (400..599) and `title` (for people); one that does not, or
     whose code is taken, is a TypeError when the class is made. `headers` says which headers every
-    answer of the class carries, names in lower case. A 401 always has `WWW-Authenticate` and a
-    503 always `Retry-After`.
+    answer of the class carries, names in lower case. A 401 always has `WWW-Authenticate`, a 429
+    and a 503 always `Retry-After`.
 
     `message` is shown to people in place of `title`; `headers` of an instance win over those of
-    its class.
+    its class. `extensions` are further members of the problem (RFC 9457 3.2), declared in Problem.
     """
 
     code: ClassVar[str]
@@ -73,10 +74,12 @@ class ApiError(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[FieldError] = (),
+        extensions: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message or self.title)
         self.message = message or self.title
         self.errors = tuple(errors)
+        self.extensions = dict(extensions or {})
         self.headers = {**with_headers_of(self.status, self.default_headers), **_lower(headers)}
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from shared_lib.errors._api_error import CODE, ApiError, with_headers_of
 from shared_lib.errors._database import api_error_from_database, sqlstate_of
-from shared_lib.errors._oauth import OAuthError, oauth_response
+from shared_lib.errors._oauth import OAuthError, is_oauth, oauth_error, oauth_response
 from shared_lib.errors._openapi import add_problem_schema
 from shared_lib.errors._problem import (
     PROBLEM_JSON,
@@ -59,12 +59,23 @@ def answer(exc: Exception, scope: MutableMapping[str, Any]) -> Response | None:
     if isinstance(exc, OAuthError):
         return oauth_response(exc)
     if isinstance(exc, HTTPException):
-        return _http_exception_response(exc, request_id_of(scope))
+        return _http_exception_response(exc, scope)
     error = _api_error(exc)
     if error is None:
         return None
     if error is not exc and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("database_failed", sqlstate=sqlstate_of(exc), error=type(exc).__name__)
+    return error_response(error, scope)
+
+
+def error_response(error: ApiError, scope: MutableMapping[str, Any]) -> Response:
+    """The answer to a coded error: a problem document, or at OAuth endpoints that of RFC 6749."""
+    if is_oauth(scope):
+        return oauth_response(
+            oauth_error(
+                code=error.code, status=error.status, text=error.message, headers=error.headers
+            )
+        )
     return problem_response(error, request_id_of(scope))
 
 
@@ -77,7 +88,7 @@ def _api_error(exc: Exception) -> ApiError | None:
     return None if isinstance(exc, OSError) else api_error_from_database(exc)
 
 
-def _http_exception_response(exc: HTTPException, request_id: str) -> Response:
+def _http_exception_response(exc: HTTPException, scope: MutableMapping[str, Any]) -> Response:
     status = exc.status_code
     headers = with_headers_of(status, exc.headers)
     if status < HTTPStatus.BAD_REQUEST:
@@ -85,19 +96,18 @@ def _http_exception_response(exc: HTTPException, request_id: str) -> Response:
     detail: object = exc.detail  # FastAPI takes more than Starlette's str
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.error("http_exception_500", text=detail)
-        return problem_response(InternalError(headers=headers), request_id)
+        return error_response(InternalError(headers=headers), scope)
     phrase = _phrase(status)
     text = detail if isinstance(detail, str) and detail != phrase else None
     code = text if text and CODE.fullmatch(text) else None
     known = _BY_STATUS.get(status)
     if known is not None and code is None:
-        return problem_response(known(text, headers=headers), request_id)
-    body = problem_body(
-        code=code or _NO_LETTERS.sub("_", phrase.lower().replace("'", "")),
-        status=status,
-        title=phrase if code or not text else text,
-        request_id=request_id,
-    )
+        return error_response(known(text, headers=headers), scope)
+    code = code or _NO_LETTERS.sub("_", phrase.lower().replace("'", ""))
+    title = phrase if code == text or not text else text
+    if is_oauth(scope):
+        return oauth_response(oauth_error(code=code, status=status, text=title, headers=headers))
+    body = problem_body(code=code, status=status, title=title, request_id=request_id_of(scope))
     return Response(body, status, headers=headers, media_type=PROBLEM_JSON)
 
 
@@ -137,7 +147,7 @@ async def _handle_last(request: Request, exc: Exception) -> Response:
     hide_values(exc)
     request_id = request_id_of(request.scope)
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    return answer(exc, request.scope) or problem_response(InternalError(), request_id)
+    return answer(exc, request.scope) or error_response(InternalError(), request.scope)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -1,18 +1,23 @@
 """Errors of OAuth endpoints: RFC 6749 5.2 with our stable code beside it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 from starlette.responses import Response
 
 from shared_lib.errors._api_error import CODE, REALM
 
-# RFC 6749 5.2 and RFC 8693 2.2.2
+_STATE_KEY = "answers_as_oauth"
+
+# RFC 6749 5.2 and RFC 8693 2.2.2; what can go wrong with any request, as RFC 6749 4.1.2.1 says it
 _ERRORS = frozenset(
     {
+        "server_error",
+        "temporarily_unavailable",
         "invalid_request",
         "invalid_client",
         "invalid_grant",
@@ -23,15 +28,22 @@ _ERRORS = frozenset(
     }
 )
 _DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
+_ELSEWHERE = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+_BY_STATUS: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "invalid_client",
+    HTTPStatus.TOO_MANY_REQUESTS: "temporarily_unavailable",
+    HTTPStatus.SERVICE_UNAVAILABLE: "temporarily_unavailable",
+}
 _NEVER_STORED = {"cache-control": "no-store", "pragma": "no-cache"}
 
 
 class OAuthError(Exception):
     """A refusal at an OAuth endpoint.
 
-    `error` is one of RFC 6749 5.2 or `invalid_target` (RFC 8693 2.2.2), `code` is our stable
-    `detail`, `description` is for developers and keeps to the characters that the RFC allows
-    (printable ASCII without quotation mark and backslash). ValueError when one of them does not.
+    `error` is one of RFC 6749 5.2, `invalid_target` (RFC 8693 2.2.2), `temporarily_unavailable` or
+    `server_error` (RFC 6749 4.1.2.1); `code` is our stable `detail`; `description` is for
+    developers and keeps to the characters that the RFC allows (printable ASCII without quotation
+    mark and backslash). ValueError when one of them does not.
     """
 
     def __init__(
@@ -71,6 +83,43 @@ class OAuthError(Exception):
             status=HTTPStatus.UNAUTHORIZED,
             headers={"www-authenticate": f"Basic {REALM}"},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthErrorRead:
+    """A refusal (RFC 6749 section 5.2); `detail` is the stable code that programs switch on."""
+
+    error: str
+    error_description: str
+    detail: str
+
+
+def mark_oauth(scope: MutableMapping[str, Any]) -> None:
+    """Have whatever goes wrong with this request answered as RFC 6749 5.2 wants it."""
+    scope.setdefault("state", {})[_STATE_KEY] = True
+
+
+def is_oauth(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the request is one to an OAuth endpoint."""
+    return _STATE_KEY in scope.get("state", ())
+
+
+def oauth_error(
+    *, code: str, status: int, text: str, headers: Mapping[str, str] | None = None
+) -> OAuthError:
+    """A refusal that knows nothing of OAuth, as an OAuth endpoint says it; status and headers stay.
+
+    A token or scheme that is not accepted is a client that failed to authenticate. What may work
+    later is `temporarily_unavailable`: for it there is no word for the token endpoint.
+    """
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return OAuthError(
+        _BY_STATUS.get(status, "server_error" if ours else "invalid_request"),
+        code=code,
+        description=_ELSEWHERE.sub("?", text),
+        status=status,
+        headers=headers,
+    )
 
 
 def oauth_response(error: OAuthError) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from shared_lib.errors._api_error import ApiError, FieldError
+from shared_lib.errors._oauth import OAuthErrorRead
 from shared_lib.errors._problem import PROBLEM_JSON, PROBLEM_TYPE
 from shared_lib.errors._standard import ValidationFailed
 
@@ -20,6 +21,9 @@ class Problem(BaseModel):
     errors: Annotated[
         list[FieldError] | None,
         Field(description="The wrong values, where the refusal is about values"),
+    ] = None
+    resource_id: Annotated[
+        str | None, Field(description="`request_already_done`: what the request made")
     ] = None
 
 
@@ -37,6 +41,17 @@ def problems(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
             "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
         for status, declared in by_status.items()
+    }
+
+
+def oauth_problems(*errors: type[ApiError]) -> dict[int | str, dict[str, Any]]:
+    """The same for an OAuth endpoint, which answers OAuthErrorRead; name that class in one of the
+    operation's own `responses=`, so that the document has its schema.
+    """
+    schema = {"schema": {"$ref": f"#/components/schemas/{OAuthErrorRead.__name__}"}}
+    return {
+        status: {**described, "content": {"application/json": schema}}
+        for status, described in problems(*errors).items()
     }
 
 

@@ -1,7 +1,7 @@
 """Problem documents (RFC 9457) as answers, and the request's id that they carry."""
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -14,10 +14,17 @@ PROBLEM_TYPE = "urn:phase-zero:error:"
 
 
 def problem_body(
-    *, code: str, status: int, title: str, request_id: str, errors: tuple[FieldError, ...] = ()
+    *,
+    code: str,
+    status: int,
+    title: str,
+    request_id: str,
+    errors: tuple[FieldError, ...] = (),
+    extensions: Mapping[str, Any] | None = None,
 ) -> bytes:
     """A Problem as JSON; `errors` is left out when there are none."""
     body: dict[str, Any] = {
+        **(extensions or {}),
         "type": PROBLEM_TYPE + code,
         "title": title,
         "status": status,
@@ -37,6 +44,7 @@ def problem_response(error: ApiError, request_id: str) -> Response:
         title=error.message,
         request_id=request_id,
         errors=error.errors,
+        extensions=error.extensions,
     )
     return Response(body, error.status, headers=error.headers, media_type=PROBLEM_JSON)
 

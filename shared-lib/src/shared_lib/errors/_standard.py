@@ -103,6 +103,14 @@ class ValidationFailed(ApiError):
     title = "Some values are not acceptable"
 
 
+class RateLimited(ApiError):
+    """The caller, or the caller's organization, asks more often than the settings allow."""
+
+    code = "rate_limited"
+    status = 429
+    title = "Too many requests"
+
+
 class InternalError(ApiError):
     """A fault of ours: the answer says nothing but the request's id."""
 

@@ -2,6 +2,7 @@
 
 from shared_lib.tables._catalogue import (
     PATCHED_MINORS,
+    PREDICATES_AS_DEPARSED,
     ServerState,
     catalogue_faults,
     role_faults,
@@ -14,6 +15,7 @@ from shared_lib.tables._declaration import (
     Kind,
     Policy,
     Predicate,
+    actor_table,
     declared_tables,
     global_table,
     isolation_of,
@@ -27,6 +29,7 @@ __all__ = [
     "COLUMN_TYPES",
     "NAMING_CONVENTION",
     "PATCHED_MINORS",
+    "PREDICATES_AS_DEPARSED",
     "Grant",
     "Isolation",
     "Kind",
@@ -34,6 +37,7 @@ __all__ = [
     "Predicate",
     "ServerState",
     "Statement",
+    "actor_table",
     "catalogue_faults",
     "declared_tables",
     "global_table",

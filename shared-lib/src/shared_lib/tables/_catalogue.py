@@ -19,10 +19,12 @@ from shared_lib.tables._generator import history_trigger, policy_name, role_name
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
 
 # How PostgreSQL writes each predicate back, the same from 15 to 18.
-_DEPARSED = {
+PREDICATES_AS_DEPARSED: Mapping[Predicate, str] = {
     Predicate.TENANT: "(tenant_id = ( SELECT (current_setting('app.current_tenant'::text, true))"
     "::uuid AS current_setting))",
     Predicate.PERSON: "(person_id = ( SELECT (current_setting('app.current_person'::text, true))"
+    "::uuid AS current_setting))",
+    Predicate.ACTOR: "(actor_id = ( SELECT (current_setting('app.current_actor'::text, true))"
     "::uuid AS current_setting))",
     Predicate.SUPPORT_SESSION: "(id = ( SELECT (current_setting('app.support_session'::text, true))"
     "::uuid AS current_setting))",
@@ -171,7 +173,7 @@ def _expected_policies(
 
 
 def _policy_shape(policy: Policy, database: str) -> tuple[str, ...]:
-    predicate = _DEPARSED[policy.predicate]
+    predicate = PREDICATES_AS_DEPARSED[policy.predicate]
     using = "" if policy.command == "INSERT" else predicate
     check = predicate if policy.command in ("ALL", "INSERT") else ""
     role = "{" + role_name(database, policy.role) + "}"

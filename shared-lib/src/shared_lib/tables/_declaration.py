@@ -27,6 +27,7 @@ class Predicate(StrEnum):
 
     TENANT = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
     PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)"
+    ACTOR = "actor_id = (SELECT current_setting('app.current_actor', true)::uuid)"
     SUPPORT_SESSION = "id = (SELECT current_setting('app.support_session', true)::uuid)"
     EVERY_ROW = "true"
 
@@ -105,6 +106,19 @@ def user_table(*grants: Grant, policies: Iterable[Policy] = ()) -> dict[str, Any
     """Declare rows of one person each, seen by `app` under `app.current_person`."""
     own = (Policy(grant.role, Predicate.PERSON) for grant in grants if grant.role == "app")
     return Isolation(Kind.USER, grants, (*own, *policies)).info
+
+
+def actor_table(*grants: Grant, every_row: Iterable[str] = ()) -> dict[str, Any]:
+    """Declare rows of whoever really acts, a person or a service account.
+
+    Each role sees those of `app.current_actor`; roles in `every_row` see all of them.
+    """
+    unlimited = frozenset(every_row)
+    policies = (
+        Policy(grant.role, Predicate.EVERY_ROW if grant.role in unlimited else Predicate.ACTOR)
+        for grant in grants
+    )
+    return Isolation(Kind.USER, grants, tuple(policies)).info
 
 
 def global_table(*grants: Grant, reason: str) -> dict[str, Any]:

@@ -21,7 +21,15 @@ from shared_lib.tenancy._dependencies import (
 from shared_lib.tenancy._gates import PublicPaths, UnsafeToStart, check_database, check_operations
 from shared_lib.tenancy._guard import Guard, passing_role
 from shared_lib.tenancy._listing import NewestFirst
-from shared_lib.tenancy._operation import Operation, UndeclaredAccess, door, operation_of
+from shared_lib.tenancy._openapi import oauth_paths
+from shared_lib.tenancy._operation import (
+    Operation,
+    UndeclaredAccess,
+    door,
+    idempotent,
+    not_idempotent,
+    operation_of,
+)
 from shared_lib.tenancy._route import OperationRoute
 from shared_lib.tenancy._session import CommitNotAllowed, RequestSession
 from shared_lib.tenancy._transaction import (
@@ -78,7 +86,10 @@ __all__ = [
     "check_operations",
     "current_tenant_id",
     "door",
+    "idempotent",
     "literal",
+    "not_idempotent",
+    "oauth_paths",
     "opening_batch",
     "operation_of",
     "passing_role",

@@ -40,6 +40,7 @@ class Access:
     even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
     query that names the organization in whose log the platform's calls are told of; without one
     they are told of in the platform's own.
+    `oauth`: refusals of any kind are answered as RFC 6749 section 5.2 wants them.
     `transactions`: `request` is one for the whole call; `own` lets the handler open several, for
     operations that must call another service with none open; `none` never touches the database.
     """
@@ -52,4 +53,21 @@ class Access:
     support: bool = True
     audited: bool = False
     tenant_parameter: str | None = None
+    oauth: bool = False
     transactions: Transactional = "request"
+
+
+@dataclass(frozen=True)
+class Idempotent:
+    """What becomes of a request that is sent again under the same Idempotency-Key.
+
+    Without `keeps` its whole answer is kept and given again. `keeps` is for answers that hold a
+    credential, and for operations with transactions of their own: only that member of the answer
+    is kept, an id. `reason` says why nothing is: the operation takes no key.
+    """
+
+    keeps: str | None = None
+    reason: str = ""
+
+    async def __call__(self) -> None:
+        """Used as a dependency, it only stands there to be read."""

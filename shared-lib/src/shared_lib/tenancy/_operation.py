@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from fastapi import Depends
 from fastapi.dependencies.models import Dependant
 
 from shared_lib.tenancy._access import (
@@ -11,6 +12,7 @@ from shared_lib.tenancy._access import (
     WRITE_MODES,
     Access,
     AccessMode,
+    Idempotent,
     Scope,
     Transactional,
 )
@@ -54,7 +56,9 @@ class Operation:
     modes: frozenset[AccessMode]
     audited: bool
     tenant_parameter: str | None
+    oauth: bool
     transactions: Transactional
+    idempotent: Idempotent | None
 
     def check(self, token: TokenData | None) -> None:
         """Raise unless a caller with `token` passes the scope and every guard. No I/O."""
@@ -86,17 +90,49 @@ def operation_of(route: Any) -> Operation:
     permissions = sorted(access.permission for access in accesses if access.permission)
     resource = permissions[0].partition(":")[0] if permissions else str(*route.tags[:1]) or name
     tenants = {access.tenant_parameter for access in accesses}
+    scope = _scope(name, accesses, doors)
     return Operation(
         name=name,
         action=f"{resource}.{name.partition('_')[0]}",
         accesses=accesses,
-        scope=_scope(name, accesses, doors),
+        scope=scope,
         writes=changes,
         modes=modes,
         audited=any(access.audited for access in accesses),
         tenant_parameter=_only(name, "tenant_parameter", tenants, None),
+        oauth=any(access.oauth for access in accesses),
         transactions=transactions,
+        idempotent=_idempotent(name, calls, scope, transactions),
     )
+
+
+def idempotent(*, keeps: str | None = None) -> Any:
+    """Declare that the operation takes an Idempotency-Key.
+
+    `keeps` names the member of the answer that holds the id of what was made, where the answer
+    itself must not be kept: because it holds a credential, or because the operation has
+    transactions of its own (it then calls `Unit.complete` in the one that makes the change).
+    """
+    return Depends(Idempotent(keeps=keeps))
+
+
+def not_idempotent(reason: str) -> Any:
+    """Declare that an operation that creates something takes no Idempotency-Key, and why."""
+    return Depends(Idempotent(reason=reason))
+
+
+def _idempotent(
+    name: str, calls: list[Callable[..., Any]], scope: Scope, transactions: Transactional
+) -> Idempotent | None:
+    said: set[Idempotent | None] = {call for call in calls if isinstance(call, Idempotent)}
+    found = _only(name, "idempotency", said, None)
+    if found is None or found.reason:
+        return found
+    if scope is Scope.PUBLIC:
+        raise UndeclaredAccess(f"{name} knows nobody whose answer could be kept")
+    if transactions == "none" or (transactions == "own" and found.keeps is None):
+        raise UndeclaredAccess(f"{name} has no transaction that its answer could be kept in")
+    return found
 
 
 def _only(name: str, what: str, values: set[Value], default: Value) -> Value:

@@ -13,11 +13,13 @@ from shared_lib.caller import caller_of
 from shared_lib.errors import InternalError, answer
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
+from shared_lib.tenancy._repeat import repeat_of
 from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _ERRORS, _FAULTS = 400, 500
+_REPLAYED = "idempotency_replayed"  # what an event says of an answer that was given again
 
 
 class OperationRoute(APIRoute):
@@ -42,25 +44,48 @@ class OperationRoute(APIRoute):
 
 
 async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
-    unit.operation.check(unit.caller.token)
+    operation, token = unit.operation, unit.caller.token
+    operation.check(token)
     # In full, before a connection is taken: a slow client must not hold one.
     await request.body()
-    if unit.operation.transactions == "none":
+    if operation.transactions == "none":
         return await handler(request)
-    if unit.operation.transactions == "own":
-        if unit.operation.scope is not Scope.PUBLIC:  # which has nobody to admit
-            async with unit.transaction():
-                pass
-        return await handler(request)
+    unit.repeat = await repeat_of(unit.runtime.answers, operation.idempotent, token, request)
+    if operation.transactions == "own":
+        return await _perform_own(unit, request, handler)
     tx = await unit.begin()
     try:
         request.scope["state"]["tx"] = tx
-        response = await handler(request)
-        await unit.record(tx, request, *_outcome(response.status_code))
+        response = await unit.repeat.find(tx) if unit.repeat else None
+        if response is not None:
+            await unit.record(tx, request, Outcome.SUCCEEDED, _REPLAYED)
+        else:
+            response = await handler(request)
+            if unit.repeat:
+                await unit.repeat.keep(tx, response)
+            await unit.record(tx, request, *_outcome(response.status_code))
         await unit.commit(tx)
     except BaseException:
         await tx.abort()
         raise
+    return response
+
+
+async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+    """The handler opens its own transactions; one before it admits, and reserves the key."""
+    if unit.operation.scope is not Scope.PUBLIC:  # which has nobody to admit
+        async with unit.transaction() as tx:
+            if unit.repeat:
+                await unit.repeat.reserve(tx)
+    try:
+        response = await handler(request)
+    except BaseException:
+        await unit.release()
+        raise
+    if unit.repeat and not unit.completed:
+        await unit.release()
+        if response.status_code < _ERRORS:
+            raise LookupError(f"{unit.operation.name} has not completed its Idempotency-Key")
     return response
 
 

@@ -3,25 +3,29 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
+import structlog
 from starlette.requests import Request
 
 from shared_lib.audit import PLATFORM, AuditEvent, EventInsert, Outcome
 from shared_lib.caller import Caller
 from shared_lib.errors import AuditUnavailable
+from shared_lib.idempotency import AnswerStore
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._batch import Settings, opening_batch
 from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._opening import give_up, open_transaction
 from shared_lib.tenancy._operation import Operation
+from shared_lib.tenancy._repeat import Repeat
 from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
 
 Admission = Callable[[Operation, Caller], str]
 _LONGEST_ID = 200
 _REACHES_A_LOG = frozenset({Scope.ORGANIZATION, Scope.PLATFORM})
 AnyTx = TypeVar("AnyTx", bound=Tx)
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,15 @@ class Runtime:
 
     `databases`: the role that serves each scope. `admission` writes the CALL that ends the
     opening batch. `events` is None for a service without an audit trail of its own.
-    `platform_roles`: staff, whose calls are recorded.
+    `platform_roles`: staff, whose calls are recorded. `answers` are kept for requests that come
+    with an Idempotency-Key.
     """
 
     databases: Mapping[Scope, Database]
     admission: Admission
     events: EventInsert | None = None
     platform_roles: frozenset[str] = frozenset()
+    answers: AnswerStore | None = None
 
 
 @dataclass
@@ -47,6 +53,8 @@ class Unit(Generic[AnyTx]):
     operation: Operation
     caller: Caller
     recorded: bool = field(default=False, init=False)
+    repeat: Repeat | None = field(default=None, init=False)
+    completed: bool = field(default=False, init=False)
 
     async def begin(self) -> AnyTx:
         """Open and admit a transaction. Raises the refusal, or DatabaseUnavailable."""
@@ -74,6 +82,25 @@ class Unit(Generic[AnyTx]):
         except BaseException:
             await tx.abort()
             raise
+
+    async def complete(self, tx: Tx, resource_id: object) -> None:
+        """Have the change of `tx` stand for the request's Idempotency-Key, if it came with one.
+
+        For operations with transactions of their own. Raises RequestInProgress: the request was
+        taken for dead, and another one works under the key.
+        """
+        if self.repeat is not None:
+            await self.repeat.complete(tx, str(resource_id))
+            self.completed = True
+
+    async def release(self) -> None:
+        """Give up the key of a request that failed; a minute later it would be free by itself."""
+        if self.repeat is None:
+            return
+        try:
+            await self._apart(self.operation.scope, *self.repeat.release())
+        except Exception as error:  # noqa: BLE001  another error is on its way
+            _log.warning("idempotency_key_not_released", error=type(error).__name__)
 
     async def record(self, tx: Tx, request: Request, outcome: Outcome, code: str | None) -> None:
         """Tell of a change by somebody who is recorded, in the change's own transaction.
@@ -136,14 +163,18 @@ class Unit(Generic[AnyTx]):
         events = self.runtime.events
         if events is None:
             raise LookupError("this service keeps no audit trail")
+        arguments = events.arguments(event, self.caller, tenant_id)
+        await self._apart(scope, events.statement.sql, arguments)
+
+    async def _apart(self, scope: Scope, sql: str, arguments: list[Any]) -> None:
+        """Run one statement in a short transaction of `scope`, without admission."""
         lease = await self.runtime.databases[scope].lease()
         try:
             connection = lease.connection
             await connection.execute(
                 opening_batch(settings_of(self.caller, scope), reads_only=False)
             )
-            arguments = events.arguments(event, self.caller, tenant_id)
-            await connection.execute(events.statement.sql, *arguments)
+            await connection.execute(sql, *arguments)
             await connection.execute("COMMIT")
         except BaseException:
             lease.discard()

@@ -12,12 +12,13 @@ from shared_lib.web._bodies import (
     without_nul,
 )
 from shared_lib.web._body_limit import BodyLimitMiddleware
-from shared_lib.web._client_address import client_address
+from shared_lib.web._client_address import address_group, client_address
 from shared_lib.web._docs import install_docs
 from shared_lib.web._errors import ErrorMiddleware
 from shared_lib.web._install import install_middleware
 from shared_lib.web._json import Json
 from shared_lib.web._pagination import Listing, Page, PageRequest, Paging, Position, Positioned
+from shared_lib.web._rate_limit import RateLimitMiddleware, general_limits, is_rate_limited
 from shared_lib.web._request_context import RequestContextMiddleware
 from shared_lib.web._security_headers import SecurityHeadersMiddleware
 
@@ -36,14 +37,18 @@ __all__ = [
     "PlainText",
     "Position",
     "Positioned",
+    "RateLimitMiddleware",
     "Reason",
     "RequestContextMiddleware",
     "SecurityHeadersMiddleware",
     "ShortText",
     "Verifier",
+    "address_group",
     "client_address",
+    "general_limits",
     "install_docs",
     "install_middleware",
+    "is_rate_limited",
     "omitted",
     "without_nul",
 ]

@@ -8,6 +8,7 @@ from starlette.types import Scope
 from shared_lib.settings import Network
 
 _Address = IPv4Address | IPv6Address
+_HOST_BITS = 64
 _MAPPED = "::ffff:"  # how a socket of both families writes an IPv4 address
 
 
@@ -38,6 +39,20 @@ def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
         if not _is_trusted(hop, trusted_proxies):
             break
     return str(address)
+
+
+def address_group(address: str) -> str:
+    """What one client counts as: an IPv4 address, or the /64 that an IPv6 one lies in.
+
+    A customer of a provider is given a /64 at least (RFC 6177) and may use any address of it.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(IPv6Address(int(parsed) >> _HOST_BITS << _HOST_BITS))
 
 
 def _forwarded_for(scope: Scope) -> list[str]:

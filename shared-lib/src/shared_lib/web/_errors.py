@@ -9,9 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared_lib.errors import (
     InternalError,
     answer,
+    error_response,
     hide_values,
-    problem_response,
-    request_id_of,
+    mark_oauth,
 )
 
 _POLICY_VIOLATION = 1008  # RFC 6455 7.4.1
@@ -26,15 +26,20 @@ class ErrorMiddleware:
     traceback, answered with a 500 that says nothing but the request's id. It is not raised again,
     so the server has nothing to log a second time. Once an answer has begun it cannot be
     replaced: it stays unfinished, and the server then closes the connection.
+
+    Requests to `oauth_paths` are answered as RFC 6749 5.2 wants it, whatever goes wrong and where.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, oauth_paths: frozenset[str] = frozenset()) -> None:
         self.app = app
+        self.oauth_paths = oauth_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
+        if scope["path"] in self.oauth_paths:
+            mark_oauth(scope)
         started = False
 
         async def send_noting(message: Message) -> None:
@@ -57,7 +62,7 @@ async def _answer(
     if response is None:
         hide_values(error)
         _log.error("unhandled_error", exc_info=error)
-        response = problem_response(InternalError(), request_id_of(scope))
+        response = error_response(InternalError(), scope)
     if started:
         return
     if scope["type"] == "http":

@@ -1,24 +1,14 @@
-"""Settings of a service: read from the environment once, checked, and never changed."""
+"""The settings that both services have, and how they are read, refused and listed."""
 
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from string import ascii_lowercase, digits
 from types import NoneType
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    AnyHttpUrl,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -27,67 +17,19 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
-Network = IPv4Network | IPv6Network
+from shared_lib.limits import RateLimit, RedisUrl
+from shared_lib.settings._types import IssuerUrl, Networks, Origins
+
 Environment = Literal["development", "staging", "production"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 # Kubernetes gives every container these for each service that it knows, ours among them.
 _OF_ORCHESTRATORS = re.compile(r"_(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$")
-_URL = TypeAdapter(AnyHttpUrl)
 _LETTERS = ascii_lowercase + digits + "_"
 
 
 class SettingsError(ValueError):
     """The settings are not usable. The message names variables and never repeats a value."""
-
-
-def _separate(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
-    return value
-
-
-def _parse_url(value: str) -> AnyHttpUrl:
-    try:
-        return _URL.validate_python(value)
-    except ValidationError:
-        # pydantic's own text repeats the value
-        raise ValueError("must be an http or https URL") from None
-
-
-def _exact_url(value: str) -> str:
-    """`value` as it is: a URL type adds a slash at the end, which makes another issuer of it."""
-    url = _parse_url(value)
-    if url.query is not None or url.fragment is not None or value != value.strip():
-        raise ValueError("must be a URL without query and fragment (RFC 8414 2)")
-    return value
-
-
-def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in value:
-        if "*" in origin:
-            raise ValueError("must name each origin: `*` would let every page use a session")
-        url = _parse_url(origin)
-        if str(url) != f"{origin}/" or url.username or url.password:
-            raise ValueError(
-                "must be as browsers send them: scheme, host, port, no slash at the end"
-            )
-    return value
-
-
-def _networks(value: object) -> object:
-    parts = _separate(value)
-    if not isinstance(parts, tuple):
-        return parts
-    try:
-        return tuple(ip_network(part) if isinstance(part, str) else part for part in parts)
-    except ValueError:
-        raise ValueError("must be networks such as 10.0.0.0/8") from None
-
-
-IssuerUrl = Annotated[str, AfterValidator(_exact_url)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_separate), AfterValidator(_origins)]
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
 
 
 class _Environment(PydanticBaseSettingsSource):
@@ -138,6 +80,18 @@ class ServiceSettings(BaseSettings):
 
     trusted_proxies: Networks = ()
     """Networks, separated by commas, whose `X-Forwarded-For` is believed."""
+
+    rate_limit_principal: RateLimit = "1200/minute"
+    """Requests of one person, service account or support agent. `off`: no limit."""
+
+    rate_limit_organization: RateLimit = "12000/minute"
+    """Requests of all people and service accounts of one organization. `off`: no limit."""
+
+    rate_limit_address: RateLimit = "1200/minute"
+    """Requests without a token from one client address (IPv6: one /64). `off`: no limit."""
+
+    redis_url: RedisUrl = SecretStr("")
+    """Redis, where all processes count together; without it each counts for itself."""
 
     log_level: LogLevel = "info"
     """The lowest level that is logged. Each request is one line at `info`."""
@@ -250,7 +204,7 @@ def _name_variables(settings: type[ServiceSettings], sentence: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of the reference page: `default` is None for a required setting and for a secret."""
+    """One line of the reference page: `default` is None for a required setting, "" for a secret."""
 
     variable: str
     plain_variable: str
@@ -264,9 +218,9 @@ def list_settings(settings: type[ServiceSettings]) -> Iterator[Setting]:
     for name, field in settings.model_fields.items():
         variable, plain = _variables(settings, name)
         type_name = _type_name(field.annotation)
-        shown = None if field.is_required() or type_name == "secret" else _shown(field.default)
-        if field.default_factory is not None:
-            shown = ""  # depends on the machine; the description says how
+        shown = None if field.is_required() else _shown(field.default)
+        if field.default_factory is not None or (type_name == "secret" and shown is not None):
+            shown = ""  # depends on the machine, or is secret
         yield Setting(variable, plain, type_name, shown, field.description or "")
 
 

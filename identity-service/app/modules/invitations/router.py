@@ -1,0 +1,129 @@
+"""HTTP of invitations: the organization's own, and those of whoever holds a link.
+
+Tokens travel in bodies of POST: what mail programs and crawlers fetch consumes nothing (T31).
+"""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from app.core.access import organization, public, signed_in
+from app.core.passwords import SignInBusy
+from app.core.process import CurrentProcess
+from app.modules.invitations import service
+from app.modules.invitations.schemas import (
+    InvitationAccept,
+    InvitationCreate,
+    InvitationLookup,
+    InvitationPreview,
+    InvitationRead,
+)
+from app.modules.memberships import service as memberships
+from app.modules.memberships.domain import MANAGERS
+from app.modules.memberships.schemas import MembershipRead
+from app.modules.people import service as people
+from shared_lib.errors import DatabaseUnavailable, problems
+from shared_lib.tenancy import (
+    OwnTransactions,
+    PublicTransaction,
+    TenantTransaction,
+    UserTransaction,
+)
+from shared_lib.web import Json, Listing, Page
+
+router = APIRouter(tags=["invitations"])
+
+_MANAGED = problems(service.InvitationNotFound, memberships.RoleNotAllowed)
+
+
+@router.post(
+    "/invitations",
+    dependencies=[organization(*MANAGERS)],
+    status_code=201,
+    response_model=InvitationRead,
+    responses=problems(service.AlreadyInvited, service.AlreadyMember, memberships.RoleNotAllowed),
+)
+async def create_invitation(tx: TenantTransaction, create: InvitationCreate) -> Response:
+    """Invite an address into the caller's organization; the link goes there by mail."""
+    return Json(await service.create_invitation(tx, create), status_code=201)
+
+
+@router.get(
+    "/invitations",
+    dependencies=[organization(*MANAGERS)],
+    response_model=Listing[InvitationRead],
+)
+async def list_invitations(tx: TenantTransaction, page: Page) -> Response:
+    """List the open invitations of the caller's organization, newest first."""
+    return Json(await service.list_invitations(tx, page))
+
+
+@router.post(
+    "/invitations/lookup",
+    dependencies=[public()],
+    response_model=InvitationPreview,
+    responses=problems(*service.DEAD_LINKS, DatabaseUnavailable),
+)
+async def lookup_invitation(
+    tx: PublicTransaction, process: CurrentProcess, lookup: InvitationLookup
+) -> Response:
+    """Show what a link invites to. It stays good."""
+    return Json(await service.look_up(tx, process.settings, lookup.token))
+
+
+@router.post(
+    "/invitations/accept",
+    dependencies=[public("own")],
+    status_code=201,
+    response_model=MembershipRead,
+    responses=problems(
+        *service.DEAD_LINKS,
+        service.SignInToAccept,
+        people.PasswordTooWeak,
+        SignInBusy,
+        DatabaseUnavailable,
+    ),
+)
+async def accept_invitation(
+    unit: OwnTransactions, process: CurrentProcess, accept: InvitationAccept
+) -> Response:
+    """Make an account for the invited address, and join. With an account there, sign in first."""
+    return Json(await service.accept_as_somebody_new(process, unit, accept), status_code=201)
+
+
+@router.post(
+    "/me/invitations/accept",
+    dependencies=[signed_in()],
+    status_code=201,
+    response_model=MembershipRead,
+    responses=problems(
+        *service.DEAD_LINKS, service.AlreadyMember, service.InvitationForAnotherAddress
+    ),
+)
+async def join_by_invitation(
+    tx: UserTransaction, process: CurrentProcess, lookup: InvitationLookup
+) -> Response:
+    """Join the organization that has invited the caller's address; refresh to get its token."""
+    return Json(await service.accept_signed_in(tx, process.settings, lookup.token), status_code=201)
+
+
+@router.post(
+    "/invitations/{invitation_id}/resend",
+    dependencies=[organization(*MANAGERS)],
+    status_code=202,
+    responses=_MANAGED,
+)
+async def resend_invitation(tx: TenantTransaction, invitation_id: UUID) -> None:
+    """Mail the same link once more. It lives no longer for that."""
+    await service.resend_invitation(tx, invitation_id)
+
+
+@router.delete(
+    "/invitations/{invitation_id}",
+    dependencies=[organization(*MANAGERS)],
+    status_code=204,
+    responses=_MANAGED,
+)
+async def revoke_invitation(tx: TenantTransaction, invitation_id: UUID) -> None:
+    """Withdraw an invitation: its link is dead at once."""
+    await service.revoke_invitation(tx, invitation_id)

@@ -1,0 +1,24 @@
+"""Who may give which role, and from when on tokens of a changed membership are alive. Pure."""
+
+from datetime import datetime, timedelta
+
+MANAGERS = ("owner", "admin")
+WORKERS = ("owner", "admin", "standard", "viewer")
+EVERYBODY = (*WORKERS, "client")
+
+_RANKS = {"owner": 3, "admin": 2, "standard": 1, "viewer": 1, "client": 1}
+
+
+def reaches(own: str, role: str) -> bool:
+    """Whether somebody with the role `own` may give, take or change `role`: none above his own."""
+    return _RANKS[own] >= _RANKS[role]
+
+
+def next_not_before(previous: datetime | None, now: datetime) -> datetime:
+    """Until when tokens are dead of a membership that changes now.
+
+    One that was issued since the change before may be dated in the second after that change.
+    """
+    if previous is None:
+        return now
+    return max(now, previous.replace(microsecond=0) + timedelta(seconds=1))

@@ -1,0 +1,1 @@
+"""Members: who belongs to an organization, as the identity service tells it."""

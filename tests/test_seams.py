@@ -1,0 +1,229 @@
+"""Facts between the services, with a process killed at each seam: nothing is lost, nothing twice.
+
+The seams are found by locks, not by luck: a process is killed while PostgreSQL holds it where the
+test wants it.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import pytest
+
+from infra.postgres.urls import driver_url
+from tests.people import Caller, is_refused, sign_in
+from tests.system import ServiceProcess, System, WorkerProcess, eventually
+
+pytestmark = pytest.mark.database
+
+HOLD_SETTLING = """
+CREATE FUNCTION hold_settling() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN OLD; END $$;
+CREATE TRIGGER hold_settling BEFORE DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold_settling();
+"""
+RELEASE_SETTLING = "DROP TRIGGER hold_settling ON jobs; DROP FUNCTION hold_settling()"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that was changed. `arrived`: whether the other service acts on it; `times`: how
+    often it stands there.
+    """
+
+    arrived: Callable[[], bool]
+    times: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One of the facts. `prepare` brings about what `happen` changes, in the sender alone."""
+
+    name: str
+    kind: str
+    sender: str
+    receiving_table: str
+    prepare: Callable[[System], Any]
+    happen: Callable[[System, Any], Change]
+
+    @property
+    def receiver(self) -> str:
+        return "core" if self.sender == "identity" else "identity"
+
+
+def database_of(name: str) -> str:
+    return "product" if name == "core" else name
+
+
+def service_of(system: System, name: str) -> ServiceProcess:
+    return system.core if name == "core" else system.identity
+
+
+def worker_of(system: System, name: str) -> WorkerProcess:
+    return system.core_worker if name == "core" else system.identity_worker
+
+
+def sign_out(system: System, member: Caller) -> Change:
+    member.sign_out()
+    statement = "SELECT count(*) FROM revocations WHERE subject_id = $1"
+    return Change(
+        arrived=lambda: is_refused(member, "token_revoked"),
+        times=lambda: system.sql("product", statement, member.claims["sid"])[0]["count"],
+    )
+
+
+FACTS = [
+    Fact(
+        name="revocation",
+        kind="send_revocation",
+        sender="identity",
+        receiving_table="revocations",
+        prepare=lambda system: sign_in(system, "standard@acme.example.com"),
+        happen=sign_out,
+    ),
+]
+
+
+def before_it_is_sent(system: System, fact: Fact) -> Change:
+    """The service is killed right after its answer, with no worker about."""
+    prepared = fact.prepare(system)
+    worker_of(system, fact.sender).stop()
+    change = fact.happen(system, prepared)
+    service_of(system, fact.sender).kill()
+    worker_of(system, fact.sender).up()
+    service_of(system, fact.sender).up()
+    return change
+
+
+def while_it_is_sent(system: System, fact: Fact) -> Change:
+    """The worker is killed while it waits for the receiver's answer."""
+    prepared = fact.prepare(system)
+    receiver = service_of(system, fact.receiver).process
+    assert receiver is not None
+    receiver.send_signal(signal.SIGSTOP)
+    try:
+        change = fact.happen(system, prepared)
+        eventually("the job is claimed", lambda: claimed(system, fact))
+        worker_of(system, fact.sender).kill()
+    finally:
+        receiver.send_signal(signal.SIGCONT)
+    let_leases_end(system, fact)
+    worker_of(system, fact.sender).up()
+    return change
+
+
+def before_the_receiver_commits(system: System, fact: Fact) -> Change:
+    """The receiver is killed in the transaction that would have kept the fact."""
+    prepared = fact.prepare(system)
+    receiver = service_of(system, fact.receiver)
+    with held(system, fact.receiver, f"LOCK TABLE {fact.receiving_table} IN EXCLUSIVE MODE"):
+        change = fact.happen(system, prepared)
+        eventually("the receiver is held", lambda: held_up(system, fact.receiver))
+        receiver.kill()
+        end_held_up(system, fact.receiver)
+    receiver.up()
+    let_leases_end(system, fact)
+    return change
+
+
+def after_the_receipt(system: System, fact: Fact) -> Change:
+    """The worker is killed when the fact has arrived and its job is not forgotten yet."""
+    prepared = fact.prepare(system)
+    with settling_held(system, fact):
+        change = fact.happen(system, prepared)
+        eventually("the worker is held", lambda: held_up(system, fact.sender))
+        assert change.arrived()
+        worker_of(system, fact.sender).kill()
+        end_held_up(system, fact.sender)
+    let_leases_end(system, fact)
+    assert waiting(system, fact), "the job outlives the worker"
+    worker_of(system, fact.sender).up()
+    return change
+
+
+SEAMS = [before_it_is_sent, while_it_is_sent, before_the_receiver_commits, after_the_receipt]
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=lambda seam: seam.__name__)
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_nothing_is_lost_and_nothing_comes_twice(
+    frail: System, fact: Fact, seam: Callable[[System, Fact], Change]
+) -> None:
+    change = seam(frail, fact)
+    eventually("the fact arrives", change.arrived)
+    eventually("nothing waits", lambda: not waiting(frail, fact))
+    assert change.times() == 1
+    held_jobs = "SELECT kind, failure FROM jobs WHERE held_at IS NOT NULL"
+    for database in ("identity", "product"):
+        assert frail.sql(database, held_jobs) == []
+
+
+def claimed(system: System, fact: Fact) -> bool:
+    statement = "SELECT FROM jobs WHERE kind = $1 AND attempts > 0"
+    return bool(system.sql(database_of(fact.sender), statement, fact.kind))
+
+
+def waiting(system: System, fact: Fact) -> bool:
+    statement = "SELECT FROM jobs WHERE kind = $1"
+    return bool(system.sql(database_of(fact.sender), statement, fact.kind))
+
+
+def let_leases_end(system: System, fact: Fact) -> None:
+    """Half a minute passes: what a dead worker had claimed is due again."""
+    system.sql(database_of(fact.sender), "UPDATE jobs SET run_at = now() WHERE held_at IS NULL")
+
+
+def held_up(system: System, name: str) -> bool:
+    """Whether one of the service's own connections waits for a lock."""
+    statement = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND wait_event_type = 'Lock'"
+    )
+    return bool(system.sql(database_of(name), statement))
+
+
+def end_held_up(system: System, name: str) -> None:
+    """A killed client's statement would go on without it when the lock is released."""
+    system.sql(
+        database_of(name),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    )
+
+
+@contextmanager
+def settling_held(system: System, fact: Fact) -> Iterator[None]:
+    """Workers of the sender wait before they forget a job."""
+    with administrator(system, fact.sender) as execute:
+        execute(HOLD_SETTLING)
+        try:
+            execute("SELECT pg_advisory_lock(42)")
+            yield
+        finally:
+            execute("SELECT pg_advisory_unlock(42)")
+            execute(RELEASE_SETTLING)
+
+
+@contextmanager
+def held(system: System, name: str, lock: str) -> Iterator[None]:
+    """A transaction of the administrator that holds `lock`."""
+    with administrator(system, name) as execute:
+        execute("BEGIN")
+        execute(lock)
+        yield
+        execute("ROLLBACK")
+
+
+@contextmanager
+def administrator(system: System, name: str) -> Iterator[Callable[[str], None]]:
+    """One connection of the administrator's, for several statements."""
+    with asyncio.Runner() as runner:
+        url = driver_url(*system.administrator_of(database_of(name)))
+        connection: asyncpg.Connection = runner.run(asyncpg.connect(url))
+        try:
+            yield lambda statement: runner.run(connection.execute(statement))
+        finally:
+            runner.run(connection.close())
