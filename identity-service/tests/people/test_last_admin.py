@@ -13,10 +13,10 @@ from tests.conftest import (
     Person,
     bearer,
     client_of,
-    eventually,
     make_settings,
     running,
 )
+from tests.locks import until_waiting
 
 
 @pytest.fixture
@@ -66,16 +66,12 @@ async def deactivated_while_waiting(
     identity: Identity, by: tuple[Person, dict[str, str]], whom: Person
 ) -> httpx.Response:
     """One who is admitted, waits for somebody else, and is shut out by him meanwhile."""
-    locked = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
     async with identity.admin.transaction():
         await identity.admin.execute(
             "SELECT FROM people WHERE platform_role = 'platform_admin' FOR UPDATE"
         )
         attempt = asyncio.create_task(deactivate(identity, by[1], whom))
-        await eventually(lambda: identity.admin.fetchval(locked))
+        await until_waiting(identity.admin)
         statement = "UPDATE people SET active = false WHERE id = $1"
         await identity.admin.execute(statement, by[0].id)
     return await attempt
