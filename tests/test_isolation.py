@@ -3,12 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.conftest import MakeSystem
-from tests.people import ACME, API, GLOBEX, PASSWORD, REASON, sign_in, token_request
+from tests.people import (
+    ACME,
+    API,
+    GLOBEX,
+    PASSWORD,
+    REASON,
+    create_account,
+    sign_in,
+    token_request,
+)
 from tests.system import System
 
 pytestmark = pytest.mark.database
@@ -18,6 +28,7 @@ TABLES = (
     *("organizations", "popups", "support_sessions", "members"),
     *("audit_events", "row_history"),
 )
+IDENTITY_TABLES = ("memberships", "service_accounts", "service_account_secrets")
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,12 @@ class Globex:
     popup_id: str
     session_id: str
     member_id: str
+    account_id: str
+    secret_id: str
+    access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
+    outsider: dict[str, str] = field(repr=False)
+    """What a service account of Acme authenticates itself with."""
     traces: frozenset[str]
 
 
@@ -56,7 +72,37 @@ CORE: dict[str, Callable[[Globex], Recipe]] = {
     "receive_member": lambda g: _json(
         "PUT", f"/internal/members/{GLOBEX}/{g.member_id}", "invalid_token", {"version": 2}
     ),
+    "receive_audit_events": lambda _: _json(
+        "POST",
+        "/internal/audit-events",
+        "invalid_token",
+        {"events": [{"tenant_id": str(GLOBEX), "action": "members.update"}]},
+    ),
     "get_me": lambda _: Recipe("GET", f"{API}/me", "ok"),
+    "found_organization": lambda _: _json(
+        "POST", f"{API}/orgs", "ok", {"name": "Another", "slug": f"another-{uuid4().hex}"}
+    ),
+    "create_organization": lambda _: _json(
+        "POST",
+        f"{API}/admin/orgs",
+        _STAFF_ONLY,
+        {"name": "Another", "first_owner_email": "first@example.com"},
+    ),
+    "get_organization": lambda _: Recipe("GET", f"{API}/admin/orgs/{GLOBEX}", _STAFF_ONLY),
+    "update_organization": lambda _: _json(
+        "PATCH", f"{API}/admin/orgs/{GLOBEX}", _STAFF_ONLY, {"name": "Ours"}
+    ),
+    "extend_trial": lambda _: _json(
+        "POST",
+        f"{API}/admin/orgs/{GLOBEX}/extend-trial",
+        _STAFF_ONLY,
+        {"days": 7, "reason": REASON},
+    ),
+    "mark_paid": lambda _: _json("POST", f"{API}/admin/orgs/{GLOBEX}/mark-paid", _STAFF_ONLY, {}),
+    "mark_unpaid": lambda _: _json(
+        "POST", f"{API}/admin/orgs/{GLOBEX}/mark-unpaid", _STAFF_ONLY, {"reason": REASON}
+    ),
+    "get_stats": lambda _: Recipe("GET", f"{API}/admin/stats", _STAFF_ONLY),
     "get_org": lambda _: Recipe("GET", f"{API}/org?tenant_id={GLOBEX}", "ok"),
     "update_org": lambda _: _json("PATCH", f"{API}/org", "ok", {"name": "Acme"}),
     "list_support_sessions": lambda _: Recipe("GET", f"{API}/org/support-sessions", "ok"),
@@ -109,6 +155,36 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
         "GET", "/.well-known/oauth-authorization-server", "ok"
     ),
     "get_me": lambda _: Recipe("GET", f"/me?tenant_id={GLOBEX}", "ok"),
+    "get_authorization_server_metadata_of_path": lambda _: Recipe(
+        "GET", "/.well-known/oauth-authorization-server/globex", "not_found"
+    ),
+    "list_service_accounts": lambda _: Recipe("GET", f"/service-accounts?tenant_id={GLOBEX}", "ok"),
+    "get_service_account": lambda g: Recipe(
+        "GET", f"/service-accounts/{g.account_id}", "service_account_not_found"
+    ),
+    "create_service_account": lambda _: _json(
+        "POST",
+        "/service-accounts",
+        "validation_failed",
+        {"name": "x", "role": "viewer", "tenant_id": str(GLOBEX)},
+    ),
+    "revoke_service_account": lambda g: Recipe(
+        "DELETE", f"/service-accounts/{g.account_id}", "service_account_not_found"
+    ),
+    "create_service_account_secret": lambda g: _json(
+        "POST", f"/service-accounts/{g.account_id}/secrets", "service_account_not_found", {}
+    ),
+    "revoke_service_account_secret": lambda g: Recipe(
+        "DELETE",
+        f"/service-accounts/{g.account_id}/secrets/{g.secret_id}",
+        "service_account_not_found",
+    ),
+    "introspect_token": lambda g: Recipe(
+        "POST", "/introspect", "ok", {"data": {"token": g.access_token, **g.outsider}}
+    ),
+    "revoke_token": lambda g: Recipe(
+        "POST", "/revoke", "ok", {"data": {"token": g.refresh_token, **g.outsider}}
+    ),
     "logout": lambda g: Recipe("POST", f"/logout?sid={g.session_id}", "ok"),
     "issue_token": lambda _: Recipe(
         "POST",
@@ -147,13 +223,20 @@ def globex(pair: System) -> Globex:
     members = pair.sql("identity", "SELECT person_id FROM memberships WHERE tenant_id = $1", GLOBEX)
     assert len(everything) > 6
     assert len(members) == 5
+    account = create_account(owner, "admin", name=MARK)
+    outsider = create_account(sign_in(pair, "owner@acme.example.com"))
     return Globex(
+        account_id=account.id,
+        secret_id=account.secret_id,
+        access_token=owner.access_token,
+        outsider={"client_id": outsider.id, "client_secret": outsider.secret},
         popup_id=created.json()["id"],
         session_id=support.claims["support"]["id"],
         member_id=owner.id,
         refresh_token=str(owner.refresh_token),
         traces=frozenset(
             [MARK, "globex.example.com", str(GLOBEX), *everything, agent.claims["sid"]]
+            + [account.id, account.secret_id, account.secret]
             + [str(row["person_id"]) for row in members]
         ),
     )
@@ -185,7 +268,7 @@ def rows_of_globex(system: System) -> list[Any]:
         )
         return system.sql(database, f"SELECT {', '.join(subqueries)}", GLOBEX)
 
-    return [every_row("product", TABLES), every_row("identity", ("memberships",))]
+    return [every_row("product", TABLES), every_row("identity", IDENTITY_TABLES)]
 
 
 def test_every_operation_has_a_recipe_that_calls_it(pair: System, globex: Globex) -> None:
@@ -228,10 +311,10 @@ def test_the_traces_would_be_found(pair: System, globex: Globex) -> None:
     paths = ("/popups", "/org", "/org/support-sessions", "/org/audit-log")
     text = "".join(owner.core("GET", path).text for path in paths)
     text += owner.identity("GET", "/me").text
+    text += owner.identity("GET", f"/service-accounts/{globex.account_id}").text
     missing = {trace for trace in globex.traces if trace not in text}
-    assert {MARK, str(GLOBEX), globex.popup_id, globex.session_id, globex.member_id} & missing == (
-        set()
-    )
+    looked_for = {MARK, str(GLOBEX), globex.popup_id, globex.session_id, globex.member_id}
+    assert (looked_for | {globex.account_id, globex.secret_id}) & missing == set()
 
 
 def test_a_person_of_acme_gets_no_token_for_globex(pair: System) -> None:

@@ -1,8 +1,10 @@
 """Demo accounts for development: staff of the platform, and one person per role in Acme and Globex.
 
-`python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated.
+`python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated. With `--none`
+it loads nothing and fails where one of the accounts exists.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from app.core.settings import OWASP_ITERATIONS, OWASP_MEMORY_KIB
 from app.modules.memberships.models import Membership
 from app.modules.people.models import Credential, Person
 from app.modules.tenants.models import Tenant
-from shared_lib.demo import load_demo
+from shared_lib.demo import load_demo, require_no_demo
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
@@ -116,5 +118,13 @@ def _load(connection: Connection) -> None:
             connection.execute(insert(model).on_conflict_do_nothing(), rows)
 
 
+def _present(connection: Connection) -> bool:
+    ids = [account.person_id for account in accounts()]
+    return connection.scalar(sa.select(Person.id).where(Person.id.in_(ids)).limit(1)) is not None
+
+
 if __name__ == "__main__":
-    load_demo(_load, forced=(Membership.__tablename__,))
+    if "--none" in sys.argv[1:]:
+        require_no_demo(_present)
+    else:
+        load_demo(_load, forced=(Membership.__tablename__,))

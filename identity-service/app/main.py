@@ -18,6 +18,7 @@ from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
 from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
+from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
 from app.modules.sign_ups import router as sign_ups
 from app.modules.tenants import router as tenants
@@ -100,10 +101,12 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         people.router,
         sign_ups.router,
         password_resets.router,
+        service_accounts.router,
         memberships.router,
         invitations.router,
         tenants.router,
         keys.router,
+        keys.admin_router,
         discovery.router,
     ):
         app.include_router(router)

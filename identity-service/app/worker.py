@@ -14,6 +14,7 @@ from app.core.process import Process
 from app.core.settings import IdentitySettings
 from app.modules.invitations.jobs import send_invitation
 from app.modules.invitations.service import SEND as SEND_INVITATION
+from app.modules.keys.jobs import turn_keys
 from app.modules.memberships.jobs import tell_member, tell_person
 from app.modules.memberships.service import TELL as TELL_MEMBER
 from app.modules.memberships.service import TELL_PERSON
@@ -26,14 +27,14 @@ from app.modules.revocations.jobs import send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
 from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
+from app.modules.sessions.ending import SEND_THEFT
 from app.modules.sessions.jobs import delete_old_sessions, send_session_theft
-from app.modules.sessions.service import SEND_THEFT
 from app.modules.sign_ups.jobs import delete_old_sign_ups, send_sign_up
 from app.modules.sign_ups.service import SEND as SEND_SIGN_UP
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
-from shared_lib.mail import make_mailer
+from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
@@ -49,7 +50,7 @@ KINDS: tuple[JobKind, ...] = (
     ),
     JobKind(TELL_MEMBER, tell_member, attempts=None, backoff=Backoff(first=0.5, longest=60)),
     JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
-    JobKind(SEND_INVITATION, send_invitation),
+    mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
     # Links for as long as they are worth something, warnings for a day.
     JobKind(SEND_SIGN_UP, send_sign_up, attempts=100, backoff=_PATIENT),
@@ -64,6 +65,13 @@ RECURRING: tuple[Every, ...] = (
     Every("delete_old_password_resets", delete_old_password_resets, _HOUR),
     Every("delete_idempotency_keys", kept_answers.forget_old, _HOUR),
 )
+
+
+def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
+    """Recurring work whose pace is a setting."""
+    # Often enough for schedules of tests; each look is one statement.
+    pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
+    return (*RECURRING, Every("turn_keys", turn_keys, pace))
 
 
 @asynccontextmanager
@@ -95,7 +103,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             process.databases.runtime(),
             context,
             kinds=KINDS,
-            recurring=RECURRING,
+            recurring=recurring_of(settings),
             metrics=metrics,
         )
 

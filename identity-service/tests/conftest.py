@@ -64,7 +64,7 @@ class CoreReceiver:
 
         await eventually(known, 5)
 
-    def revoked(self, subject_id: UUID) -> list[dict[str, Any]]:
+    def revoked(self, subject_id: UUID | str) -> list[dict[str, Any]]:
         """Every revocation of `subject_id` that came in."""
         return [
             revocation

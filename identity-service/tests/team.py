@@ -107,9 +107,9 @@ async def internal_token(identity: Identity) -> str:
     return str(response.json()["access_token"])
 
 
-def told(core: CoreReceiver, organization: Organization, person_id: UUID) -> list[dict[str, Any]]:
+def told(core: CoreReceiver, tenant_id: UUID, person_id: UUID) -> list[dict[str, Any]]:
     """What the core was told of a membership, in the order in which it came in."""
-    path = f"/internal/members/{organization.id}/{person_id}"
+    path = f"/internal/members/{tenant_id}/{person_id}"
     return [each.body for each in list(core.received) if (each.method, each.path) == ("PUT", path)]
 
 

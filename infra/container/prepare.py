@@ -25,6 +25,7 @@ from infra.postgres.urls import UrlError, driver_url
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path("/var/lib/phase-zero")
 SECRETS_FILE = "secrets.env"
+REVISIONS_FILE = "revisions"
 DIRECTORIES = {"identity": "identity-service", "product": "product-core-api"}
 """Database: directory of its service, in the order of migrating."""
 
@@ -90,6 +91,8 @@ class Preparation:
             for database in reversed(DIRECTORIES):  # memberships point at organizations
                 _say(f"Loading demo data into {database} …")
                 self._complete(database, "app.demo")
+        else:
+            self._require_no_demo()
         self._hand_out()
         _say("Everything is ready.")
 
@@ -102,6 +105,17 @@ class Preparation:
             time.sleep(STEP_SECONDS)
         password = quote(self.password_file.read_text().strip(), safe="")
         return f"postgresql://postgres:{password}@{self.host}:5432/postgres"
+
+    def _require_no_demo(self) -> None:
+        """Development may have left its accounts: then no service gets, or keeps, its secrets."""
+        try:
+            self._complete("identity", "app.demo", "--none")
+        except PreparationError as error:
+            for database in DIRECTORIES:
+                self.service_path(database).unlink(missing_ok=True)
+            raise PreparationError(
+                f"ENVIRONMENT={self.environment} does not run on databases with demo accounts."
+            ) from error
 
     def _complete(self, database: str, *module: str) -> None:
         result = subprocess.run(  # noqa: S603 - our own programs
@@ -118,16 +132,22 @@ class Preparation:
             check=False,
         )
         if result.returncode:
-            raise PreparationError(f"{module[0]} failed for the database {database}.")
+            raise PreparationError(f"{' '.join(module)} failed for the database {database}.")
 
     def _hand_out(self) -> None:
-        """Give each service its own variables, in a file (0600) of its own directory."""
+        """Give each service its own variables (0600) and the names of the applied revisions.
+
+        ``with-secrets`` waits for both; the names come last.
+        """
         variables = read_variables(self.secrets_path)
-        for database, prefix in PREFIXES.items():
-            own = {
-                name: value for name, value in variables.items() if name.startswith(f"{prefix}_")
-            }
-            write_variables(self.service_path(database), own)
+        for database, directory in DIRECTORIES.items():
+            prefix, target = f"{PREFIXES[database]}_", self.service_path(database)
+            own = {name: value for name, value in variables.items() if name.startswith(prefix)}
+            write_variables(target, own)
+            applied = sorted((self.root / directory / "migrations" / "versions").glob("*.py"))
+            scratch = target.with_name(".revisions")
+            scratch.write_text("".join(f"{path.name}\n" for path in applied))
+            scratch.replace(target.with_name(REVISIONS_FILE))
 
 
 async def _wait_for_server(url: str, deadline: float) -> None:

@@ -1,7 +1,7 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -23,6 +23,7 @@ from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
 from app.modules.revocations import router as revocations
+from app.modules.stats import router as stats
 from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
@@ -55,7 +56,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     # Our own services: no proxy of the environment gets to see their secrets.
     http = httpx.AsyncClient(trust_env=False)
     keys = JwksClient(settings.jwks_url, http, store=StoredKeySet(databases[Scope.SERVICE]))
-    verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    verifier = _verifier(settings, keys)
     limiter = _limiter(settings)
     public_paths = PublicPaths()
 
@@ -70,14 +71,12 @@ def create_app(settings: CoreSettings) -> FastAPI:
         try:
             yield
         finally:
-            await keys.aclose()
-            await http.aclose()
-            await limiter.aclose()
-            for pool in pools:
-                await pool.aclose()
+            await _close(keys, http, limiter, pools)
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
+    app.state.keys = keys
+    app.state.settings = settings
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
@@ -91,6 +90,22 @@ def create_app(settings: CoreSettings) -> FastAPI:
         anonymous=None if settings.require_auth else ANONYMOUS,
     )
     return app
+
+
+def _verifier(settings: CoreSettings, keys: JwksClient) -> TokenVerifier:
+    verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
+    keys.on_removed(verifier.forget_key)
+    return verifier
+
+
+async def _close(
+    keys: JwksClient, http: httpx.AsyncClient, limiter: RateLimiter, pools: Iterable[Database]
+) -> None:
+    await keys.aclose()
+    await http.aclose()
+    await limiter.aclose()
+    for pool in pools:
+        await pool.aclose()
 
 
 def _limiter(settings: CoreSettings) -> RateLimiter:
@@ -124,15 +139,17 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         popups.router,
         me.router,
         organizations.org_router,
+        organizations.orgs_router,
         support_sessions.org_router,
         audit_events.org_router,
         support_sessions.support_router,
         organizations.support_router,
         audit_events.support_router,
         organizations.admin_router,
+        stats.router,
     ):
         app.include_router(router, prefix=API)
-    for router in (members.router, revocations.router):
+    for router in (members.router, revocations.router, audit_events.internal_router):
         app.include_router(router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from shared_lib.errors import list_errors
+from shared_lib.tenancy import operation_of
 from tests.documented import operations
 
 _CODE = re.compile(r"`([a-z_]+)`")
+KEY_CODES = {"invalid_idempotency_key", "idempotency_key_reused", "request_in_progress"}
 SCOPES = {"public", "user", "organization", "platform", "service"}
 # The caller's own organization is `org` in URLs, permissions and the trail.
 TAG_DIRECTORIES = {"org": "organizations"}
@@ -106,6 +108,33 @@ def test_what_every_caller_may_be_answered_is_documented(application: FastAPI) -
             assert "validation_failed" in codes, name
         if scope == "platform" or (scope != "service" and described["x-access"]["support"]):
             assert "audit_unavailable" in codes, name
+
+
+def test_what_creates_takes_an_idempotency_key_or_says_why_not(application: FastAPI) -> None:
+    creating = {
+        context.original_route.endpoint.__name__: operation_of(context)
+        for context in _routes(application)
+        if "POST" in context.methods and context.status_code == 201
+    }
+    assert {"create_popup", "start_support_session"} <= set(creating)
+    assert [name for name, operation in creating.items() if operation.idempotent is None] == []
+    for name, operation in creating.items():
+        _, _, described = operations(application)[name]
+        keys = [p for p in described.get("parameters", ()) if p["name"] == "Idempotency-Key"]
+        takes_key = not (operation.idempotent and operation.idempotent.reason)
+        assert [key["in"] for key in keys] == (["header"] if takes_key else []), name
+        assert (_codes(described) >= KEY_CODES) == takes_key, name
+        assert ("Idempotency-Replayed" in described["responses"]["201"].get("headers", ())) == (
+            takes_key
+        ), name
+        credential = operation.idempotent and operation.idempotent.keeps
+        assert ("request_already_done" in _codes(described)) == bool(credential), name
+
+
+def test_too_many_requests_are_documented(application: FastAPI) -> None:
+    for name, (_, path, described) in operations(application).items():
+        counted = not path.startswith(("/health/", "/internal/"))
+        assert ("rate_limited" in _codes(described)) == counted, name
 
 
 def test_lists_say_what_they_cost(application: FastAPI) -> None:

@@ -35,9 +35,9 @@ def organization(*roles: str) -> Any:
     return Depends(Guard(Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE)))
 
 
-def platform(*roles: str) -> Any:
+def platform(*roles: str, transactions: Literal["request", "own"] = "request") -> Any:
     """Declare that staff of the platform with one of `roles` work across organizations."""
-    return Depends(Guard(Access(Scope.PLATFORM, roles=frozenset(roles))))
+    return Depends(Guard(Access(Scope.PLATFORM, roles=frozenset(roles), transactions=transactions)))
 
 
 def internal() -> Any:

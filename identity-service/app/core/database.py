@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from app.core.access import admission
 from app.core.models import kept_answers
 from app.core.settings import IdentitySettings
 from shared_lib.tenancy import Database, Runtime, Scope, Settings, Tx, Unit, opening_batch
+from shared_lib.tokens import TokenData
 
 
 @dataclass(frozen=True)
@@ -69,14 +70,14 @@ class Databases:
 
 
 @dataclass
-class _PersonUnit(Unit[Any]):
-    person_id: UUID = field(kw_only=True)
+class _OneUnit(Unit[Any]):
+    """A unit whose transactions see one person or account, whoever calls."""
+
+    one: Settings = field(kw_only=True)
 
     @override
     def opening_batch(self) -> str:
-        settings = Settings(
-            person=self.person_id, actor=self.person_id, request_id=self.caller.request_id
-        )
+        settings = replace(self.one, request_id=self.caller.request_id)
         return opening_batch(settings, reads_only=False)
 
 
@@ -86,6 +87,27 @@ async def transaction_of(unit: Unit[Any], person_id: UUID) -> AsyncIterator[Tx]:
 
     Only for somebody whose credential was right, or whom an authenticated client asked about.
     """
-    own = _PersonUnit(unit.runtime, unit.operation, unit.caller, person_id=person_id)
-    async with own.transaction() as tx:
+    one = Settings(person=person_id, actor=person_id)
+    async with _OneUnit(unit.runtime, unit.operation, unit.caller, one=one).transaction() as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def transaction_of_account(unit: Unit[Any], account_id: UUID) -> AsyncIterator[Tx]:
+    """A transaction of `unit` that sees one service account, its secrets, and no other's."""
+    one = Settings(actor=account_id)
+    async with _OneUnit(unit.runtime, unit.operation, unit.caller, one=one).transaction() as tx:
+        yield tx
+
+
+@asynccontextmanager
+async def transaction_with(unit: Unit[Any], token: TokenData) -> AsyncIterator[Tx]:
+    """A transaction such as the person who sends `token` would get, for all that it names.
+
+    Raises TokenRevoked or TenantBlocked.
+    """
+    scope = Scope.PLATFORM if token.role else Scope.USER
+    operation = replace(unit.operation, scope=Scope.ORGANIZATION if token.tenant_id else scope)
+    caller = replace(unit.caller, token=token)
+    async with Unit[Any](unit.runtime, operation, caller).transaction() as tx:
         yield tx

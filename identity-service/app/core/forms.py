@@ -89,12 +89,17 @@ def form_decoded(text: bytes) -> str:
     return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
 
 
+def has_control_characters(text: str) -> bool:
+    """Whether there are characters that no parameter may have (RFC 6749 appendix A)."""
+    return not _CONTROL.isdisjoint(text)
+
+
 def _decoded(part: bytes) -> str:
     try:
         text = form_decoded(part)
     except ValueError as error:
         raise invalid_request("invalid_parameter", "the body is not UTF-8") from error
-    if not _CONTROL.isdisjoint(text):
+    if has_control_characters(text):
         raise invalid_request("invalid_parameter", "a parameter has control characters")
     return text
 

@@ -1,5 +1,6 @@
 """What one process of the service holds, and how handlers ask for it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -11,13 +12,16 @@ from app.core.database import Databases
 from app.core.passwords import PasswordHashing
 from app.core.settings import IdentitySettings
 from shared_lib.clock import utc_now
+from shared_lib.errors import InvalidToken
 from shared_lib.keys import KeyCipher, Keyring, SigningKeyStore
 from shared_lib.limits import RateLimiter
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
+    PEOPLE_AUDIENCES,
     AccessTokenClaims,
     Claims,
+    TokenData,
     TokenVerifier,
     sign,
 )
@@ -35,8 +39,10 @@ class Process:
 
     settings: IdentitySettings
     databases: Databases
+    keys: SigningKeyStore
     keyring: Keyring
     verifier: TokenVerifier
+    fresh_verifiers: tuple[TokenVerifier, ...]
     passwords: PasswordHashing
     claims: AccessTokenClaims
     limiter: RateLimiter
@@ -46,13 +52,19 @@ class Process:
         """Everything that follows from the settings. Connects to nothing."""
         databases = Databases.of(settings)
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
-        keyring = Keyring(databases.worker.connection, SigningKeyStore(cipher, settings.schedule))
+        keys = SigningKeyStore(cipher, settings.schedule)
+        keyring = Keyring(databases.worker.connection, keys)
+        verifier = TokenVerifier(issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE)
+        keyring.on_removed(verifier.forget_key)
         return cls(
             settings=settings,
             databases=databases,
+            keys=keys,
             keyring=keyring,
-            verifier=TokenVerifier(
-                issuer=settings.issuer, keys=keyring, audience=IDENTITY_AUDIENCE
+            verifier=verifier,
+            fresh_verifiers=tuple(
+                TokenVerifier(issuer=settings.issuer, keys=keyring, audience=audience, cache_size=0)
+                for audience in PEOPLE_AUDIENCES
             ),
             passwords=PasswordHashing(settings),
             claims=AccessTokenClaims(settings.issuer),
@@ -67,6 +79,16 @@ class Process:
     def sign(self, claims: Claims) -> str:
         """Sign an access token. Raises KeysUnavailable."""
         return sign(claims, self.keyring.signing_key())
+
+    async def verify_any(self, token: str) -> TokenData | None:
+        """The claims of a token that we signed for whichever service, looked at anew each time;
+        None for anything else.
+        """
+        for verifier in self.fresh_verifiers:
+            for internal in (False, True):
+                with suppress(InvalidToken):
+                    return await verifier.verify(token, internal=internal)
+        return None
 
     async def internal_token(self) -> str:
         """A token of identity itself for the `/internal/` operations of the core."""

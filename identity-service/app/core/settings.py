@@ -121,6 +121,15 @@ class IdentitySettings(MailSettings, ServiceSettings):
     longest_token: Annotated[int, Field(ge=1, le=LONGEST_LIFE)] = LONGEST_LIFE
     """Seconds that the longest-lived token lives; a key stays published as long."""
 
+    key_rotation_days: Annotated[float, Field(gt=0)] = 30
+    """Days that a key signs before the next one takes over by itself."""
+
+    revocation_bound_seconds: Annotated[float, Field(gt=0)] = 5
+    """Seconds within which the core refuses whoever lost access; beyond them health says so."""
+
+    revocation_probe_seconds: Annotated[float, Field(ge=1)] = 15
+    """Seconds between two measurements of how long that takes."""
+
     @property
     def throttles(self) -> dict[str, str]:
         """The limits of sign-in and of mails, each by the name of its setting."""
@@ -130,7 +139,10 @@ class IdentitySettings(MailSettings, ServiceSettings):
     def schedule(self) -> Schedule:
         """How long the steps of a key's life take."""
         return Schedule(
-            max_age=self.jwks_max_age, margin=self.key_margin, longest_token=self.longest_token
+            max_age=self.jwks_max_age,
+            margin=self.key_margin,
+            longest_token=self.longest_token,
+            period=self.key_rotation_days * _DAY,
         )
 
     @field_validator("encryption_key")
@@ -159,6 +171,7 @@ class IdentitySettings(MailSettings, ServiceSettings):
             "jwks_max_age must be at least 300": self.jwks_max_age < 300,  # noqa: PLR2004
             "key_margin must be at least 60": self.key_margin < 60,  # noqa: PLR2004
             f"longest_token must be {LONGEST_LIFE}": self.longest_token < LONGEST_LIFE,
+            "key_rotation_days must be at most 90": self.key_rotation_days > 90,  # noqa: PLR2004
             f"core_client_secret must have at least {_SECRET_LENGTH} characters": (
                 len(self.core_client_secret.get_secret_value()) < _SECRET_LENGTH
             ),

@@ -9,6 +9,7 @@ from app.modules.memberships import models as memberships
 from app.modules.password_resets import models as password_resets
 from app.modules.people import models as people
 from app.modules.security_events import models as security_events
+from app.modules.service_accounts import models as service_accounts
 from app.modules.sessions import models as sessions
 from app.modules.sign_ups import models as sign_ups
 from app.modules.tenants import models as tenants
@@ -24,6 +25,7 @@ __all__ = [
     "people",
     "queue",
     "security_events",
+    "service_accounts",
     "sessions",
     "sign_ups",
     "tenants",

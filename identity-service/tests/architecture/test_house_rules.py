@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 import app as application
 from app.core.models import metadata
 from shared_lib.tables import declared_tables, security_statements
+from shared_lib.tenancy import operation_of
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import Identity
 
@@ -80,7 +82,7 @@ def test_policies_and_grants_are_written_out_in_the_migrations() -> None:
     written = "".join(
         path.read_text() for path in sorted((SERVICE / "migrations/versions").glob("*.py"))
     ).replace("\\'", "'")
-    assert len(declared_tables(metadata)) == 16
+    assert {"jobs", "memberships", "people"} <= declared_tables(metadata).keys()
     for table in metadata.sorted_tables:
         for statement in security_statements(table, "identity"):
             assert statement in written
@@ -98,9 +100,12 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "DELETE /invitations/{invitation_id}": "organization",
         "DELETE /members/me": "organization",
         "DELETE /members/{person_id}": "organization",
+        "DELETE /service-accounts/{account_id}": "organization",
+        "DELETE /service-accounts/{account_id}/secrets/{secret_id}": "organization",
         "DELETE /sessions/{session_id}": "user",
         "GET /.well-known/jwks.json": "public",
         "GET /.well-known/oauth-authorization-server": "public",
+        "GET /.well-known/oauth-authorization-server/{issuer_path}": "public",
         "GET /admin/people": "platform",
         "GET /admin/people/{person_id}": "platform",
         "GET /health/live": "public",
@@ -108,11 +113,14 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "GET /invitations": "organization",
         "GET /me": "user",
         "GET /members": "organization",
+        "GET /service-accounts": "organization",
+        "GET /service-accounts/{account_id}": "organization",
         "GET /sessions": "user",
         "PATCH /me": "user",
         "PATCH /members/{person_id}": "organization",
         "POST /admin/people/{person_id}/deactivate": "platform",
         "POST /admin/people/{person_id}/reactivate": "platform",
+        "POST /introspect": "public",
         "POST /invitations": "organization",
         "POST /invitations/accept": "public",
         "POST /invitations/lookup": "public",
@@ -122,6 +130,9 @@ def test_every_operation_declares_who_may_call_it(identity: Identity) -> None:
         "POST /me/invitations/accept": "user",
         "POST /password-reset": "public",
         "POST /password-reset/complete": "public",
+        "POST /revoke": "public",
+        "POST /service-accounts": "organization",
+        "POST /service-accounts/{account_id}/secrets": "organization",
         "POST /sign-up": "public",
         "POST /sign-up/complete": "public",
         "POST /token": "public",
@@ -144,3 +155,23 @@ async def test_the_documents_are_served(identity: Identity) -> None:
     document = await identity.client.get("/openapi.json")
     assert document.json()["info"]["title"] == "identity-service"
     assert (await identity.client.get("/docs")).status_code == 200
+
+
+def test_what_creates_takes_an_idempotency_key_or_says_why_not(identity: Identity) -> None:
+    creating = [
+        operation_of(context)
+        for context in iter_route_contexts(identity.app.routes)
+        if isinstance(context.original_route, APIRoute)
+        and "POST" in (context.methods or ())
+        and context.status_code == 201
+    ]
+    assert {"create_invitation", "join_by_invitation"} <= {each.name for each in creating}
+    assert [each.name for each in creating if each.idempotent is None] == []
+
+
+def test_too_many_requests_are_documented(identity: Identity) -> None:
+    for name, operation in operations(identity.app):
+        uncounted = ("/health/", "/internal/", "/.well-known/")
+        counted = not name.partition(" ")[2].startswith(uncounted)
+        told = operation["responses"].get("429", {}).get("description", "")
+        assert ("`rate_limited`" in told) == counted, name

@@ -16,7 +16,7 @@ from tests.conftest import Identity, client_of, make_settings, running
 SERVICE = Path(__file__).parents[2]
 
 
-async def load(environment: str | None, url: str = "") -> tuple[int | None, str]:
+async def load(environment: str | None, url: str = "", *arguments: str) -> tuple[int | None, str]:
     """The loader as a process; its exit status and what it wrote to the error stream."""
     variables = {
         **os.environ,
@@ -25,7 +25,7 @@ async def load(environment: str | None, url: str = "") -> tuple[int | None, str]
         **({"ENVIRONMENT": environment} if environment else {}),
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", "-m", "app.demo"),
+        *(sys.executable, "-W", "error", "-m", "app.demo", *arguments),
         cwd=SERVICE,
         env=variables,
         stderr=asyncio.subprocess.PIPE,
@@ -38,6 +38,16 @@ async def load(environment: str | None, url: str = "") -> tuple[int | None, str]
 async def test_it_refuses_any_other_environment(environment: str | None) -> None:
     status, errors = await load(environment)
     assert (status, errors) == (2, "Demo data are for ENVIRONMENT=development only.\n")
+
+
+async def test_it_tells_databases_that_hold_its_accounts(
+    cluster: Cluster, own_database: str
+) -> None:
+    url = cluster.admin_url(own_database).replace("postgresql:", "postgresql+asyncpg:")
+    assert await load("production", url, "--none") == (0, "")
+    assert await load("development", url) == (0, "")
+    status, errors = await load("production", url, "--none")
+    assert (status, errors) == (1, "Demo data are there, and their passwords are public.\n")
 
 
 async def test_every_account_signs_in_where_it_belongs(cluster: Cluster, own_database: str) -> None:

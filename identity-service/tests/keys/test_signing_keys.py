@@ -71,7 +71,7 @@ async def test_two_replicas_that_start_at_once_make_one_key(
     assert [row["state"] for row in states] == ["current", "next"]
     current = states[0]["kid"]
     assert all(current in each for each in seen)
-    accounts = await admin.fetch("SELECT client_id FROM service_accounts")
+    accounts = await admin.fetch("SELECT client_id FROM trusted_clients")
     assert [row["client_id"] for row in accounts] == ["product-core-api"]
     await admin.close()
 

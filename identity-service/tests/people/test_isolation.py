@@ -79,7 +79,7 @@ async def test_sign_in_tables_are_for_sign_in_only(
         "INSERT INTO memberships SELECT * FROM memberships",
         "UPDATE sign_in_sessions SET expires_at = 'infinity'",
         "UPDATE refresh_tokens SET expires_at = 'infinity'",
-        "UPDATE service_accounts SET secret_hash = ''",
+        "UPDATE trusted_clients SET secret_hash = ''",
         "INSERT INTO signing_keys (kid) VALUES ('planted')",
         "SELECT * FROM jobs",
         "DELETE FROM jobs",

@@ -171,7 +171,7 @@ async def test_the_client_authenticates_itself_in_one_way_only(support: Support)
 
 async def test_another_service_account_may_not(support: Support) -> None:
     await support.identity.admin.execute(
-        "INSERT INTO service_accounts (id, client_id, secret_hash, created_at, updated_at)"
+        "INSERT INTO trusted_clients (id, client_id, secret_hash, created_at, updated_at)"
         " VALUES ($1, $2, sha256('secret'), now(), now())",
         uuid7(),
         "integration",
@@ -182,7 +182,7 @@ async def test_another_service_account_may_not(support: Support) -> None:
         "client_not_allowed",
     )
     await support.identity.admin.execute(
-        "UPDATE service_accounts SET active = false WHERE client_id = 'integration'"
+        "UPDATE trusted_clients SET active = false WHERE client_id = 'integration'"
     )
     refused(
         await support.ask_with(basic("integration", "secret")),

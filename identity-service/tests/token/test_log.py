@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PASSWORD, Identity, Person
+from tests.service_accounts.accounts import Owner
 
 Captured = pytest.CaptureFixture[bytes]
 
@@ -67,3 +68,25 @@ async def test_sign_in_and_refresh_say_who_and_never_with_what(
         assert each["refresh_token"] not in output
     assert PASSWORD not in output
     assert member.email.lower() not in output.lower()
+
+
+async def test_programs_are_named_by_their_id_and_never_with_what(
+    identity: Identity, capsysbinary: Captured
+) -> None:
+    account = await (await Owner.make(identity)).create()
+    capsysbinary.readouterr()
+    token = await account.token()
+    await account.ask("pzs_nearly-right")
+    form = {"grant_type": "client_credentials", "client_id": account.secret, "client_secret": "x"}
+    await identity.token(**form)
+    await account.post("/introspect", token=token)
+    await account.post("/revoke", token=token)
+    output = capsysbinary.readouterr().out.decode()
+    lines = [json.loads(line) for line in output.splitlines()]
+    (issued,) = (line for line in lines if line["event"] == "client_token_issued")
+    wrong, unknown = (line for line in lines if line["event"] == "grant_refused")
+    assert issued["client"] == wrong["client"] == account.id
+    assert wrong["detail"] == unknown["detail"] == "invalid_client"
+    assert "client" not in unknown
+    for secret in (account.secret, token, "nearly-right"):
+        assert secret not in output

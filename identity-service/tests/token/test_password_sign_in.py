@@ -244,18 +244,12 @@ async def test_sign_ins_are_bounded_and_the_others_go_on(
     """One hash at a time and one that waits: the rest get 503, and other requests are answered
     while a hash is computed.
     """
-    settings = make_settings(
-        cluster,
-        database_name,
-        identity.settings.core_url,
-        argon2_concurrency=1,
-        argon2_queue=1,
-        **SLOW,
-    )
+    core_url, bounds = identity.settings.core_url, {"argon2_concurrency": 1, "argon2_queue": 1}
+    settings = make_settings(cluster, database_name, core_url, **bounds, **SLOW)
     async with running(settings) as app, client_of(app) as client:
-        form = {"username": "nobody@example.com", "password": "wrong"}
+        forms = [{"username": f"{number}@example.com", "password": "x"} for number in range(6)]
         started = time.perf_counter()
-        attempts = [asyncio.create_task(client.post("/token", data=form)) for _ in range(6)]
+        attempts = [asyncio.create_task(client.post("/token", data=form)) for form in forms]
         slowest = 0.0
         while not all(attempt.done() for attempt in attempts):
             asked = time.perf_counter()

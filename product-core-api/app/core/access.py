@@ -16,7 +16,7 @@ from shared_lib.tenancy import (
     Scope,
     call,
 )
-from shared_lib.tokens import PLATFORM_ROLES
+from shared_lib.tokens import PLATFORM_ROLES, signing_key_id
 
 # What the procedure `admit` takes for the access modes in which an operation works.
 _MODE_BITS = {AccessMode.ACTIVE: 1, AccessMode.READ_ONLY: 2, AccessMode.BLOCKED: 4}
@@ -43,6 +43,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "audit_events:read",
             "organizations:search",
             "organizations:write",
+            "stats:read",
             "support_sessions:write",
         }
     ),
@@ -96,8 +97,9 @@ def admission(operation: Operation, caller: Caller) -> str:
         operation.writes,
         sum(_MODE_BITS[mode] for mode in modes),
         token.tenant_id,
-        token.sid,
+        token.session_id,
         token.iat,
+        signing_key_id(token.kid),
     )
 
 

@@ -1,14 +1,26 @@
-"""The last good key set, kept in the database so that the core can start while identity is down."""
+"""Verification keys: the client that has them, and the last good set, kept in the database so that
+the core can start while identity is down.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Request
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.models import stored_key_sets
 from shared_lib.clock import utc_now
+from shared_lib.jwks import JwksClient
 from shared_lib.tenancy import Database
+
+
+async def _verification_keys(request: Request) -> JwksClient:
+    keys: JwksClient = request.app.state.keys
+    return keys
+
+
+VerificationKeys = Annotated[JwksClient, Depends(_verification_keys)]
 
 
 class StoredKeySet:

@@ -16,7 +16,7 @@ from tests.conftest import MakeOrganization, Tenant
 from tests.transactions.conftest import Serve
 
 _BACKEND: Statement[int] = Statement(text("SELECT pg_backend_pid()"), int)
-_AGAIN: Statement[int] = Statement(text("CALL public.admit(0, 1, 7, NULL, NULL, 0)"), int)
+_AGAIN: Statement[int] = Statement(text("CALL public.admit(0, 1, 7, NULL, NULL, 0, NULL)"), int)
 
 
 class Sly(str):

@@ -62,6 +62,21 @@ async def test_a_create_costs_three_round_trips(core: Counted, tenant: Tenant) -
     assert counts[1:] == [3, 3]
 
 
+async def test_a_key_costs_two_more_and_its_repetition_three(core: Counted, tenant: Tenant) -> None:
+    path = "/api/v1/popups"
+    headers = tenant.headers()
+    await core.client.post(path, headers=headers, json={"name": uuid4().hex})
+    counts = []
+    for name in ("First", "Second"):
+        keyed = headers | {"Idempotency-Key": name}
+        for _ in range(2):
+            core.wire.round_trips = 0
+            answer = await core.client.post(path, headers=keyed, json={"name": name})
+            assert answer.status_code == 201
+            counts.append(core.wire.round_trips)
+    assert counts[2:] == [5, 3]
+
+
 async def test_a_list_that_counts_costs_one_more(core: Counted, tenant: Tenant) -> None:
     assert await core.request("GET", "/api/v1/popups", headers=tenant.headers()) == 4
 

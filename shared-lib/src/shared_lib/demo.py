@@ -1,4 +1,4 @@
-"""How demo data come into a database: in development only, as its owner, past FORCE."""
+"""How demo data come into a database, in development only, as its owner past FORCE; and do not."""
 
 import asyncio
 import os
@@ -21,6 +21,16 @@ def load_demo(load: Callable[[Connection], None], *, forced: Iterable[str]) -> N
         sys.stderr.write("Demo data are for ENVIRONMENT=development only.\n")
         sys.exit(2)
     asyncio.run(_run(load, tuple(forced)))
+
+
+def require_no_demo(present: Callable[[Connection], bool]) -> None:
+    """Exit with 1 where `present` finds demo data in MIGRATION_DATABASE_URL."""
+
+    def look(connection: Connection) -> None:
+        if present(connection):
+            sys.exit("Demo data are there, and their passwords are public.")
+
+    asyncio.run(_run(look, ()))
 
 
 async def _run(load: Callable[[Connection], None], forced: tuple[str, ...]) -> None:

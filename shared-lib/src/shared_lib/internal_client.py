@@ -21,11 +21,22 @@ class NotDelivered(JobFailed):
 
 
 class InternalClient:
-    """Sends facts. `http` has the other service as its base URL; `token` gives one for it."""
+    """Sends facts. `http` has the other service as its base URL; `token` gives one for it.
 
-    def __init__(self, http: httpx.AsyncClient, token: TokenSource) -> None:
+    `refused` is called when the other service does not accept the token, as when the key that
+    signed it was revoked: the next one should be another.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        token: TokenSource,
+        *,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._http = http
         self._token = token
+        self._refused = refused
 
     async def put(self, path: str, body: Any) -> None:
         """PUT `body` as JSON. Raises NotDelivered unless the answer is 2xx."""
@@ -50,6 +61,8 @@ class InternalClient:
                 )
         except (httpx.HTTPError, TimeoutError) as error:
             raise NotDelivered(type(error).__name__) from error
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._refused()
         if not response.is_success:
             raise NotDelivered(f"status {response.status_code}")
 
@@ -83,6 +96,10 @@ class ClientCredentials:
             if time.monotonic() >= self._until:
                 await self._fetch()
             return self._token
+
+    def forget(self) -> None:
+        """Fetch another token when one is asked for."""
+        self._until = 0.0
 
     async def _fetch(self) -> None:
         headers = {"Authorization": self._authorization}

@@ -105,23 +105,51 @@ async def test_unknown_kids_cause_one_refetch_per_cool_down(
     endpoint: respx.Route, client: JwksClient, clock: ManualClock
 ) -> None:
     await client.key(OLD_KID)
-    for n in range(100):
-        assert await client.key(f"flood-{n}") is None
-    assert endpoint.call_count == 1
-    clock.now += 10
-    for n in range(100):
-        assert await client.key(f"flood-{n}") is None
+    flood = await asyncio.gather(*(client.key(f"flood-{n}") for n in range(100)))
+    assert flood == [None] * 100
     assert endpoint.call_count == 2
+    clock.now += 10
+    flood = await asyncio.gather(*(client.key(f"later-{n}") for n in range(100)))
+    assert flood == [None] * 100
+    assert endpoint.call_count == 3
     assert await client.key(OLD_KID) is not None
 
 
+@pytest.mark.parametrize("passed", [0, 10])
 async def test_a_new_key_is_found_by_its_first_token(
-    endpoint: respx.Route, client: JwksClient, clock: ManualClock
+    passed: float, endpoint: respx.Route, client: JwksClient, clock: ManualClock
 ) -> None:
     await client.key(OLD_KID)
-    clock.now += 10
+    clock.now += passed
     endpoint.mock(return_value=answer(OLD, NEW))
     assert await client.key(NEW_KID) is not None
+    assert endpoint.call_count == 2
+
+
+async def test_an_endpoint_that_died_a_moment_ago_signs_nobody_out(
+    endpoint: respx.Route, client: JwksClient
+) -> None:
+    await client.key(OLD_KID)
+    endpoint.mock(side_effect=DOWN)
+    asked = [asyncio.create_task(client.key(f"unknown-{n}")) for n in range(10)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in answers} == {KeysUnavailable}
+    assert endpoint.call_count == 2
+    with pytest.raises(KeysUnavailable):
+        await client.key("asked-for-later")
+    assert endpoint.call_count == 2  # the cool-down spares an endpoint that struggles
+
+
+async def test_who_waits_for_the_cool_down_may_go_away(
+    endpoint: respx.Route, client: JwksClient
+) -> None:
+    await client.key(OLD_KID)
+    leaving, staying = (asyncio.create_task(client.key(NEW_KID)) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    endpoint.mock(return_value=answer(OLD, NEW))
+    assert await staying is not None
+    assert leaving.cancelled()
     assert endpoint.call_count == 2
 
 
@@ -171,7 +199,7 @@ async def test_nobody_is_signed_out_by_an_endpoint_that_is_away(
     await verifier.verify(OLD.person())
     with pytest.raises(InvalidToken):
         await verifier.verify(NEW.person())
-    clock.now += 10
+    clock.now += 60
     endpoint.mock(side_effect=DOWN)
     with pytest.raises(KeysUnavailable):
         await client.key("asked-for-now")
@@ -233,6 +261,38 @@ async def test_a_key_that_left_the_set_verifies_nothing_more(
     endpoint.mock(return_value=answer(NEW))
     await client.refresh()
     assert await client.key(OLD_KID) is None
+
+
+async def test_says_which_keys_left_the_set(endpoint: respx.Route, client: JwksClient) -> None:
+    left: list[str] = []
+    client.on_removed(left.append)
+    await client.refresh()
+    endpoint.mock(return_value=answer(OLD, NEW))
+    await client.refresh()
+    endpoint.mock(return_value=httpx.Response(500))
+    await client.refresh()
+    assert left == []
+    endpoint.mock(return_value=answer(NEW))
+    await client.refresh()
+    assert left == [OLD_KID]
+
+
+async def test_a_token_verified_by_a_key_that_left_is_verified_no_more(
+    endpoint: respx.Route, client: JwksClient
+) -> None:
+    verifier = TokenVerifier(issuer=OLD.issuer, keys=client, audience=CORE_AUDIENCE)
+    client.on_removed(verifier.forget_key)
+    token = OLD.person()
+    await verifier.verify(token)
+    endpoint.mock(return_value=answer(NEW))
+    await client.refresh()
+    with pytest.raises(InvalidToken):
+        await verifier.verify(token)
+
+
+async def test_no_cache_on_the_way_answers(endpoint: respx.Route, client: JwksClient) -> None:
+    await client.refresh()
+    assert endpoint.calls.last.request.headers["cache-control"] == "no-cache"
 
 
 async def test_asks_for_an_uncompressed_key_set(endpoint: respx.Route, client: JwksClient) -> None:

@@ -1,4 +1,4 @@
-"""A `signing_keys` table for each test, in a schema of its own, made from its declaration."""
+"""A `signing_keys` table for each test, in a schema of its own, and what it leaves for workers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
@@ -10,9 +10,19 @@ from sqlalchemy import MetaData
 from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from shared_lib.jobs import JobQueue
 from shared_lib.keys import KeyCipher, Schedule, SigningKeyStore, signing_keys_table
 
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+# As identity declares it, where tests see that what is left here arrives.
+SECURITY_EVENTS = """
+CREATE TABLE security_events (
+    tenant_id uuid, id uuid, occurred_at timestamptz NOT NULL, actor_id uuid, actor_role text,
+    subject_id uuid, action text NOT NULL, resource text NOT NULL, resource_id text,
+    outcome text NOT NULL, code text, reason text, client_ip text NOT NULL,
+    user_agent text NOT NULL, request_id text NOT NULL, changes jsonb, PRIMARY KEY (tenant_id, id)
+)
+"""
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
 
@@ -20,12 +30,16 @@ Connect = Callable[[], Awaitable[asyncpg.Connection]]
 async def keys_url(postgres_url: str) -> str:
     schema = f"keys_{uuid4().hex[:16]}"
     url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}search_path={schema}"
-    table = signing_keys_table(MetaData())
+    metadata = MetaData()
+    signing_keys_table(metadata)
+    JobQueue(metadata, enqueuers=())
     connection = await asyncpg.connect(url)
     await connection.execute(f"CREATE SCHEMA {schema}")
-    await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
-    for index in table.indexes:
-        await connection.execute(str(CreateIndex(index).compile(dialect=DIALECT)))
+    for table in metadata.sorted_tables:
+        await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
+        for index in table.indexes:
+            await connection.execute(str(CreateIndex(index).compile(dialect=DIALECT)))
+    await connection.execute(SECURITY_EVENTS)
     await connection.close()
     return url
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from cryptography.fernet import Fernet
 
-from shared_lib.errors import KeysUnavailable
+from shared_lib.errors import InvalidToken, KeysUnavailable
 from shared_lib.jwks import read_jwks
 from shared_lib.keys import KeyCipher, Keyring, KeysUndecryptable, Schedule, SigningKeyStore
 from shared_lib.testing.tokens import ManualClock
@@ -115,7 +115,7 @@ async def test_replicas_that_start_together_sign_with_one_key(
 async def test_notices_a_rotation_of_another_process(
     database: Database, encryption_key: str
 ) -> None:
-    # A quarter of the margin is how often it looks: once in a second.
+    # A quarter of the margin is how often it looks, here once in a second.
     store = SigningKeyStore(KeyCipher([encryption_key]), Schedule(margin=4))
     keyring = Keyring(database.connect, store)
     await keyring.start()
@@ -156,18 +156,50 @@ async def test_a_retired_key_is_published_no_longer(
 
 
 async def test_a_key_that_another_process_published_is_found_by_its_token(
-    keyring: Keyring, database: Database, store: SigningKeyStore, clock: ManualClock
+    database: Database, store: SigningKeyStore, clock: ManualClock
 ) -> None:
+    async with database.connect() as connection:
+        await store.ensure(connection)
+    keyring = Keyring(database.connect, store, clock=clock)
+    assert await keyring.key("unknown") is None
     async with database.connect() as connection:
         await connection.execute("DELETE FROM signing_keys WHERE state = 'next'")
         published = (await store.rotate(connection)).upcoming
     lent = database.lent
-    for n in range(20):
-        assert await keyring.key(f"flood-{n}") is None  # cools down from its start
-    assert database.lent == lent
-    clock.now += 15
-    assert await keyring.key(published) is not None
-    assert database.lent == lent + 1
+    asked = [keyring.key(published), *(keyring.key(f"flood-{n}") for n in range(20))]
+    found = await asyncio.gather(*asked)
+    assert found[0] is not None
+    assert found[1:] == [None] * 20
+    assert database.lent == lent + 1  # once, when the cool-down was over
+
+
+async def test_a_revoked_key_signs_and_verifies_no_longer(
+    database: Database, store: SigningKeyStore, clock: ManualClock
+) -> None:
+    here, elsewhere = (Keyring(database.connect, store, clock=clock) for _ in range(2))
+    await here.start()
+    await elsewhere.start()
+    try:
+        before = token_of(elsewhere)
+        revoked = here.signing_key().kid
+        verifier = TokenVerifier(issuer=ISSUER, keys=elsewhere, audience=CORE_AUDIENCE)
+        noticed = asyncio.Event()
+        elsewhere.on_removed(verifier.forget_key)
+        elsewhere.on_removed(lambda _: noticed.set())
+        assert (await verifier.verify(before)).kid == revoked
+        async with database.connect() as connection:
+            revocation = await store.revoke(connection, revoked)
+        await here.refresh()
+        await asyncio.wait_for(noticed.wait(), 10)
+        for keyring in (here, elsewhere):
+            assert keyring.signing_key().kid == revocation.promoted
+            assert revoked not in published_kids(keyring)
+        with pytest.raises(InvalidToken):
+            await verifier.verify(before)
+        assert (await verifier.verify(token_of(here))).kid == revocation.promoted
+    finally:
+        await here.aclose()
+        await elsewhere.aclose()
 
 
 async def test_neither_signs_nor_publishes_what_it_has_not_read_for_half_a_margin(

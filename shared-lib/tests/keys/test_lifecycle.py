@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared_lib.clock import utc_now
-from shared_lib.keys import KeyRecord, KeyState, RotationRefused, Schedule, plan_rotation
+from shared_lib.keys import (
+    KeyRecord,
+    KeyState,
+    RotationPlan,
+    RotationRefused,
+    Schedule,
+    plan_rotation,
+    plan_turn,
+)
 
 START = utc_now()
 SCHEDULE = Schedule()
@@ -88,10 +96,45 @@ def test_a_table_without_current_key_gets_none_that_nobody_knows() -> None:
     assert (plan.demote, plan.promote) == (None, "next")
 
 
-@pytest.mark.parametrize("name", ["max_age", "margin", "longest_token"])
+@pytest.mark.parametrize("name", ["max_age", "margin", "longest_token", "period"])
 def test_a_schedule_takes_time(name: str) -> None:
     with pytest.raises(ValueError, match="at least one second"):
         Schedule(**{name: 0})
+
+
+def test_by_itself_a_key_turns_only_when_it_has_signed_for_a_period() -> None:
+    schedule = Schedule(period=1000)
+    assert plan_turn([CURRENT, NEXT], at(999), schedule) is None
+    turn = plan_turn([CURRENT, NEXT], at(1000), schedule)
+    assert turn == RotationPlan((), demote="current", promote="next", publish=True)
+
+
+def test_by_itself_no_key_turns_before_it_is_known() -> None:
+    schedule = Schedule(period=1)
+    assert plan_turn([CURRENT, NEXT], at(NEEDS - 0.001), schedule) is None
+    assert plan_turn([CURRENT, NEXT], at(NEEDS), schedule) is not None
+
+
+def test_by_itself_a_key_retires_and_another_is_published_as_soon_as_may_be() -> None:
+    previous = key("previous", KeyState.PREVIOUS, deactivated=0)
+    keys = [previous, CURRENT, NEXT]
+    retirement = RotationPlan(("previous",), demote=None, promote=None, publish=False)
+    assert plan_turn(keys, at(LIVES), SCHEDULE) == retirement
+    assert plan_turn([CURRENT], at(0), SCHEDULE) == RotationPlan((), None, None, publish=True)
+    assert plan_turn([], at(0), SCHEDULE) is None
+
+
+def test_a_table_without_current_key_waits_for_no_period() -> None:
+    assert plan_turn([NEXT], at(NEEDS - 1), SCHEDULE) is None
+    turn = plan_turn([NEXT], at(NEEDS), SCHEDULE)
+    assert turn is not None
+    assert turn.promote == "next"
+
+
+def test_a_revoked_key_does_nothing_any_more() -> None:
+    revoked = replace(key("revoked", KeyState.REVOKED, deactivated=0), revoked_at=at(0))
+    assert plan_rotation([revoked, CURRENT, NEXT], at(LIVES * 2), SCHEDULE).retire == ()
+    assert not KeyState.REVOKED.is_published
 
 
 class Model:

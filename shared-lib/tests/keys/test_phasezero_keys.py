@@ -1,50 +1,20 @@
 """`phasezero keys`, as an operator runs it: a process, an environment, an exit status."""
 
-import asyncio
 import json
-import os
-import sys
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from cryptography.fernet import Fernet
 
 from shared_lib.keys import SigningKeyStore
+from shared_lib.testing.operator import Operator
 
 pytestmark = pytest.mark.database
 
 AGE = "UPDATE signing_keys SET published_at = published_at - $1::interval"
-
-
-@dataclass
-class Finished:
-    status: int
-    out: str
-    err: str
-
-
-class Operator:
-    """Runs the program in an empty directory with settings of its own and nothing else."""
-
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
-        self.directory = directory
-        self.settings = settings
-
-    async def run(self, *arguments: str) -> Finished:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "shared_lib.cli", *arguments),
-            cwd=self.directory,
-            env={"PATH": os.environ["PATH"], **self.settings},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode is not None
-        return Finished(process.returncode, out.decode(), err.decode())
 
 
 @pytest.fixture
@@ -83,6 +53,75 @@ async def test_rotate_refuses_with_reason_and_instant_then_rotates(
     assert rotation["promoted"] == upcoming["kid"]
     keys = json.loads((await operator.run("keys", "list", "--json")).out)["keys"]
     assert [key["state"] for key in keys] == ["previous", "current", "next"]
+
+
+async def left(connection: asyncpg.Connection, kind: str) -> list[dict[str, Any]]:
+    """The arguments of the jobs of a kind."""
+    found = await connection.fetch("SELECT arguments::text FROM jobs WHERE kind = $1", kind)
+    return [json.loads(row["arguments"]) for row in found]
+
+
+async def test_a_turn_by_hand_is_told_to_the_audit_trail(
+    operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    first, second = (key.kid for key in await store.load(connection))
+    assert (await operator.run("keys", "rotate")).status == 1
+    assert await connection.fetchval("SELECT count(*) FROM security_events") == 0
+    await connection.execute(AGE, timedelta(seconds=661))
+    assert (await operator.run("keys", "rotate")).status == 0
+    event = await connection.fetchrow("SELECT * FROM security_events")
+    assert (event["action"], event["resource_id"]) == ("keys.rotate", second)
+    assert json.loads(event["changes"])["current"] == [first, second]
+    assert await left(connection, "send_security_event") == [{"event_id": str(event["id"])}]
+
+
+async def test_revoke_takes_effect_and_leaves_what_others_must_hear(
+    operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    first, second = (key.kid for key in await store.load(connection))
+    done = await operator.run("keys", "revoke", first, "--reason", "Stolen", "--json")
+    assert done.status == 0, done.err
+    answer = json.loads(done.out)
+    assert (answer["kid"], answer["state"], answer["promoted"]) == (first, "current", second)
+    assert answer["known_from"] > answer["revoked_at"]
+    listed = json.loads((await operator.run("keys", "list", "--json")).out)["keys"]
+    assert [key["state"] for key in listed] == ["revoked", "current", "next"]
+    assert listed[0]["revoked_at"] == answer["revoked_at"]
+    (fact,) = await left(connection, "send_revocation")
+    assert (fact["what"], fact["subject_id"]) == ("signing_key", first)
+    assert (fact["tenant"], fact["not_before"]) == (None, None)
+    event = await connection.fetchrow("SELECT * FROM security_events")
+    assert (event["action"], event["resource_id"], event["reason"]) == (
+        *("keys.revoke", first, "Stolen"),
+    )
+    assert await left(connection, "send_security_event") == [{"event_id": str(event["id"])}]
+
+
+async def test_revoke_says_what_it_did_and_what_it_costs(
+    operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    first, second = (key.kid for key in await store.load(connection))
+    done = await operator.run("keys", "revoke", first, "--reason", "Stolen")
+    assert done.status == 0, done.err
+    assert f"{first} is revoked" in done.out
+    assert f"{second} signs in its place" in done.out
+    assert "may refuse its tokens until" in done.out
+
+
+async def test_revoke_of_a_key_that_there_is_not_leaves_nothing(
+    operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    before = await store.load(connection)
+    refused = await operator.run("keys", "revoke", "unknown", "--reason", "Stolen")
+    assert (refused.status, refused.out) == (1, "")
+    assert "there is no signing key unknown" in refused.err
+    assert (await operator.run("keys", "revoke", before[0].kid)).status == 2  # without a reason
+    assert await store.load(connection) == before
+    assert await connection.fetchval("SELECT count(*) FROM jobs") == 0
 
 
 async def test_rotate_says_what_it_did(

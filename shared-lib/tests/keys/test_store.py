@@ -18,6 +18,7 @@ from shared_lib.keys import (
     RotationRefused,
     Schedule,
     SigningKeyStore,
+    UnknownKey,
 )
 from shared_lib.testing.tokens import private_key
 
@@ -130,7 +131,7 @@ async def test_the_declared_grants_are_enough(
     await connection.execute(
         f"GRANT USAGE ON SCHEMA {schema} TO identity_worker;"
         "GRANT SELECT, INSERT,"
-        " UPDATE (state, private_key, activated_at, deactivated_at, retired_at)"
+        " UPDATE (state, private_key, activated_at, deactivated_at, retired_at, revoked_at)"
         " ON signing_keys TO identity_worker;"
         "SET ROLE identity_worker"
     )
@@ -140,7 +141,12 @@ async def test_the_declared_grants_are_enough(
         await connection.execute(AGE, timedelta(seconds=seconds))
         await connection.execute("SET ROLE identity_worker")
         await store.rotate(connection)
-    assert states(await store.load(connection)) == ["current", "next", "previous", "retired"]
+    keys = await store.load(connection)
+    assert states(keys) == ["current", "next", "previous", "retired"]
+    await store.revoke(connection, find(keys, KeyState.CURRENT).kid)
+    assert states(await store.load(connection)) == [
+        *("current", "next", "previous", "retired", "revoked")
+    ]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute("DELETE FROM signing_keys")
 
@@ -217,3 +223,187 @@ async def test_the_table_itself_refuses(
             deactivated,
         )
     assert refused.value.constraint_name == constraint
+
+
+AGE_ALL = """
+UPDATE signing_keys
+SET published_at = published_at - $1::interval, activated_at = activated_at - $1::interval,
+    deactivated_at = deactivated_at - $1::interval
+"""
+
+
+def turning(store: SigningKeyStore, period: float) -> SigningKeyStore:
+    return SigningKeyStore(store.cipher, Schedule(period=period))
+
+
+async def test_a_key_turns_when_it_has_signed_for_a_period(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    store = turning(store, 1000)
+    await store.ensure(connection)
+    before = await store.load(connection)
+    assert await store.turn(connection) is None
+    await connection.execute(AGE_ALL, timedelta(seconds=900))
+    assert await store.turn(connection) is None  # safe, and not due
+    await connection.execute(AGE_ALL, timedelta(seconds=101))
+    rotation = await store.turn(connection)
+    assert rotation is not None
+    assert rotation.demoted == find(before, KeyState.CURRENT).kid
+    assert rotation.promoted == find(before, KeyState.NEXT).kid
+    assert await store.turn(connection) is None
+    assert states(await store.load(connection)) == ["current", "next", "previous"]
+
+
+async def test_a_key_that_is_due_waits_until_its_successor_is_known(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    store = turning(store, 100)
+    await store.ensure(connection)
+    await connection.execute(AGE_ALL, timedelta(seconds=659))
+    assert await store.turn(connection) is None
+    await connection.execute(AGE_ALL, timedelta(seconds=2))
+    assert await store.turn(connection) is not None
+
+
+async def test_a_key_retires_between_two_turns(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    store = turning(store, 100_000)
+    await store.ensure(connection)
+    await connection.execute(AGE_ALL, timedelta(seconds=100_001))
+    turned = await store.turn(connection)
+    assert turned is not None
+    await connection.execute(AGE_ALL, timedelta(seconds=3661))
+    retirement = await store.turn(connection)
+    assert retirement is not None
+    assert (retirement.retired, retirement.promoted) == ((turned.demoted,), None)
+    assert states(await store.load(connection)) == ["current", "next", "retired"]
+
+
+async def test_of_many_workers_exactly_one_turns(connect: Connect, store: SigningKeyStore) -> None:
+    connections = [await connect() for _ in range(4)]
+    store = turning(store, 100)
+    await store.ensure(connections[0])
+    await connections[0].execute(AGE_ALL, timedelta(seconds=661))
+    turns = await asyncio.gather(*(store.turn(connection) for connection in connections))
+    assert len([turn for turn in turns if turn is not None]) == 1
+    assert states(await store.load(connections[0])) == ["current", "next", "previous"]
+
+
+async def test_a_turn_is_undone_with_the_transaction_that_it_is_part_of(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    await connection.execute(AGE_ALL, timedelta(seconds=661))
+    before = await store.load(connection)
+    for step in (turning(store, 100).turn, store.rotate):
+        await connection.execute("BEGIN")
+        assert await step(connection) is not None
+        await connection.execute("ROLLBACK")
+        assert await store.load(connection) == before
+
+
+async def test_a_table_that_nobody_has_begun_does_not_turn(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    assert await store.turn(connection) is None
+    assert await store.load(connection) == ()
+
+
+async def test_in_place_of_a_revoked_current_key_the_next_signs_at_once(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    before = await store.load(connection)
+    current, upcoming = find(before, KeyState.CURRENT), find(before, KeyState.NEXT)
+    revocation = await store.revoke(connection, current.kid)
+    assert (revocation.state, revocation.promoted) == (KeyState.CURRENT, upcoming.kid)
+    assert revocation.known_from == store.schedule.signs_from(upcoming)
+    keys = await store.load(connection)
+    assert states(keys) == ["current", "next", "revoked"]
+    revoked = find(keys, KeyState.REVOKED)
+    assert (revoked.kid, revoked.private_key) == (current.kid, None)
+    assert revoked.revoked_at == revocation.revoked_at
+
+    again = await store.revoke(connection, current.kid)
+    assert (again.state, again.revoked_at) == (KeyState.REVOKED, revocation.revoked_at)
+    assert await store.load(connection) == keys
+
+
+async def test_a_next_key_that_everybody_knows_costs_nobody_anything(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    await connection.execute(AGE_ALL, timedelta(seconds=661))
+    current = find(await store.load(connection), KeyState.CURRENT)
+    revocation = await store.revoke(connection, current.kid)
+    assert revocation.promoted is not None
+    assert revocation.known_from is None
+
+
+async def test_a_revoked_current_key_without_a_next_one_is_replaced_by_a_fresh_one(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    await connection.execute("DELETE FROM signing_keys WHERE state = 'next'")
+    current = find(await store.load(connection), KeyState.CURRENT)
+    revocation = await store.revoke(connection, current.kid)
+    keys = await store.load(connection)
+    assert states(keys) == ["current", "next", "revoked"]
+    fresh = find(keys, KeyState.CURRENT)
+    assert revocation.promoted == fresh.kid
+    assert revocation.known_from == store.schedule.signs_from(fresh)
+
+
+async def test_a_key_that_does_not_sign_is_revoked_alone(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    upcoming = find(await store.load(connection), KeyState.NEXT)
+    revocation = await store.revoke(connection, upcoming.kid)
+    assert (revocation.state, revocation.promoted) == (KeyState.NEXT, None)
+    assert states(await store.load(connection)) == ["current", "next", "revoked"]
+
+    await connection.execute(AGE_ALL, timedelta(seconds=661))
+    previous = (await store.rotate(connection)).demoted
+    assert previous is not None
+    assert (await store.revoke(connection, previous)).state is KeyState.PREVIOUS
+    assert states(await store.load(connection)) == ["current", "next", "revoked", "revoked"]
+
+
+async def test_a_key_that_nobody_made_cannot_be_revoked(
+    connection: asyncpg.Connection, store: SigningKeyStore
+) -> None:
+    await store.ensure(connection)
+    before = await store.load(connection)
+    with pytest.raises(UnknownKey):
+        await store.revoke(connection, "unknown")
+    assert await store.load(connection) == before
+
+
+async def test_of_many_revocations_at_once_one_replaces_the_key(
+    connect: Connect, store: SigningKeyStore
+) -> None:
+    connections = [await connect() for _ in range(4)]
+    await store.ensure(connections[0])
+    kid = find(await store.load(connections[0]), KeyState.CURRENT).kid
+    results = await asyncio.gather(*(store.revoke(each, kid) for each in connections))
+    assert len([result for result in results if result.promoted is not None]) == 1
+    assert len({result.revoked_at for result in results}) == 1
+    assert states(await store.load(connections[0])) == ["current", "next", "revoked"]
+
+
+async def test_turns_and_a_revocation_at_once_leave_one_key_that_signs(
+    connect: Connect, store: SigningKeyStore
+) -> None:
+    connections = [await connect() for _ in range(4)]
+    store = turning(store, 100)
+    await store.ensure(connections[0])
+    await connections[0].execute(AGE_ALL, timedelta(seconds=661))
+    current = find(await store.load(connections[0]), KeyState.CURRENT).kid
+    await asyncio.gather(
+        store.revoke(connections[0], current), *(store.turn(each) for each in connections[1:])
+    )
+    after = states(await store.load(connections[0]))
+    assert after[:2] == ["current", "next"]
+    assert after.count("revoked") == 1

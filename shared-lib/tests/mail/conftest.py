@@ -1,10 +1,12 @@
-"""Certificates that tests of mail are made with."""
+"""What tests of mail are made with: a mail, a server, certificates."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
@@ -13,6 +15,33 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from shared_lib.clock import utc_now
+from shared_lib.mail import Mail, SmtpMailer, parse_sender
+from shared_lib.mail._smtp import SmtpServer
+from shared_lib.testing.mail import MailServer
+
+SENDER = parse_sender("Phase Zero <no-reply@example.com>")
+LINK = f"https://app.example.com/accept#token={'x' * 120}"
+TO = "ada@example.org"
+
+
+def make_mail(to: str = TO, **changes: Any) -> Mail:
+    values = {
+        "id": uuid4(),
+        "subject": "Grüße, “Zoë”",
+        "text": f"Grüße:\n\n{LINK}\n.\nEnd\n",
+        "html": f'<p>Grüße: <a href="{LINK}">x</a></p>\n',
+    }
+    return Mail(to=to, **{**values, **changes})
+
+
+def mailer_for(server: MailServer, **changes: Any) -> SmtpMailer:
+    plain = SmtpServer(host="127.0.0.1", port=server.port, tls="none", seconds=10)
+    return SmtpMailer(replace(plain, **changes), SENDER)
+
+
+@pytest.fixture
+def server() -> MailServer:
+    return MailServer()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from shared_lib.tables import (
     Policy,
     Predicate,
     Statement,
+    actor_table,
     declared_tables,
     global_table,
     security_statements,
@@ -22,6 +23,7 @@ from shared_lib.tables import (
 )
 
 TENANT = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
+ACTOR = "actor_id = (SELECT current_setting('app.current_actor', true)::uuid)"
 PERSON = "person_id = (SELECT current_setting('app.current_person', true)::uuid)"
 
 OWN_ROWS = f"USING ({TENANT}) WITH CHECK ({TENANT})"
@@ -56,11 +58,50 @@ def test_a_tenant_table() -> None:
     ]
 
 
+def test_some_columns_and_what_a_person_founded() -> None:
+    notes = table(
+        info=tenant_table(
+            Grant("app", select=("tenant_id", "body"), update=("body",)),
+            Grant("definer", select=True, insert=True),
+            policies=(Policy("definer", Predicate.FOUNDER),),
+        )
+    )
+    founder = "founder_id::text = (SELECT current_setting('app.current_person', true))"
+    founded = f"USING ({founder}) WITH CHECK ({founder})"
+    assert security_statements(notes, "shop")[3:] == [
+        f"CREATE POLICY notes_definer ON notes FOR ALL TO shop_definer {founded}",
+        "GRANT SELECT (tenant_id, body), UPDATE (body) ON notes TO shop_app",
+        "GRANT SELECT, INSERT ON notes TO shop_definer",
+    ]
+
+
 def test_a_user_table_and_a_global_one() -> None:
     own = security_statements(table(info=user_table(Grant("app", select=True))), "shop")
     assert f"CREATE POLICY notes_app ON notes FOR ALL TO shop_app USING ({PERSON})" in own[2]
     everybody = table(info=global_table(Grant("auth", select=True), reason="read first"))
     assert security_statements(everybody, "shop") == ["GRANT SELECT ON notes TO shop_auth"]
+
+
+def test_a_table_of_actors() -> None:
+    notes = table(
+        info=actor_table(
+            Grant("app", select=True, insert=True),
+            Grant("auth", select=True),
+            Grant("worker", delete=True),
+            every_row=("worker",),
+        )
+    )
+    own = f"USING ({ACTOR}) WITH CHECK ({ACTOR})"
+    assert security_statements(notes, "shop") == [
+        "ALTER TABLE notes ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE notes FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY notes_app ON notes FOR ALL TO shop_app {own}",
+        f"CREATE POLICY notes_auth ON notes FOR ALL TO shop_auth {own}",
+        f"CREATE POLICY notes_worker ON notes FOR ALL TO shop_worker {ALL_ROWS}",
+        "GRANT SELECT, INSERT ON notes TO shop_app",
+        "GRANT SELECT ON notes TO shop_auth",
+        "GRANT DELETE ON notes TO shop_worker",
+    ]
 
 
 def test_a_role_reads_and_gives_the_columns_that_it_names() -> None:

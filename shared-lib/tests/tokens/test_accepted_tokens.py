@@ -1,5 +1,6 @@
 """What a good token of each kind becomes, and the edges up to which it is good."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -72,6 +73,16 @@ async def test_service_account(issuer: TokenIssuer, verifier: TokenVerifier) -> 
     assert (token.sid, token.auth_time, token.amr) == (None, None, ())
     assert (token.tenant_id, token.role) == (tenant_id, "viewer")
     assert not token.is_service
+
+
+async def test_what_ends_with_a_session(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
+    """A service account signs in to none: each of its tokens is one by itself."""
+    sid = uuid4()
+    assert (await verifier.verify(issuer.person(sid=sid))).session_id == sid
+    signed = issuer.service(tenant_id=uuid4())
+    token = await verifier.verify(signed)
+    assert str(token.session_id) == claims_of(signed)["jti"]
+    assert replace(token, jti="not-a-uuid").session_id is None
 
 
 async def test_support_session_of_a_member(issuer: TokenIssuer, verifier: TokenVerifier) -> None:

@@ -1,8 +1,9 @@
 """How a client names and authenticates itself (RFC 6749 section 2.3): a pure rule of requests."""
 
 from base64 import b64decode
+from uuid import UUID
 
-from app.core.forms import OAuthRequest, form_decoded, invalid_request
+from app.core.forms import OAuthRequest, form_decoded, has_control_characters, invalid_request
 from app.modules.clients.schemas import ClientCredentials
 from shared_lib.errors import OAuthError
 
@@ -23,9 +24,18 @@ def credentials_of(request: OAuthRequest) -> ClientCredentials:
     return ClientCredentials(client_id, basic_secret, basic=True)
 
 
-def invalid_client(credentials: ClientCredentials) -> OAuthError:
+def account_id_of(credentials: ClientCredentials) -> UUID | None:
+    """The service account that a client names itself, by the one spelling of its id."""
+    try:
+        account_id = UUID(credentials.client_id or "")
+    except ValueError:
+        return None
+    return account_id if str(account_id) == credentials.client_id else None
+
+
+def invalid_client(credentials: ClientCredentials, *, always_challenge: bool = False) -> OAuthError:
     """Client authentication failed; which part of it is not said."""
-    return _refusal(basic=credentials.basic)
+    return _refusal(basic=credentials.basic or always_challenge)
 
 
 def _basic(text: str) -> tuple[str, str | None]:
@@ -35,7 +45,7 @@ def _basic(text: str) -> tuple[str, str | None]:
         decoded = form_decoded(client_id), form_decoded(secret)
     except ValueError as error:
         raise _refusal(basic=True) from error
-    if not colon or not decoded[0]:
+    if not colon or not decoded[0] or any(map(has_control_characters, decoded)):
         raise _refusal(basic=True)
     return decoded[0], decoded[1] or None
 

@@ -1,4 +1,4 @@
-"""The table of service accounts."""
+"""The table of trusted clients: our own services."""
 
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from app.core.models import Base
 from shared_lib.tables import Grant, global_table
 
 
-class ServiceAccount(Base):
-    """A program with a secret, of 256 random bits, of which the SHA-256 is kept."""
+class TrustedClient(Base):
+    """One of our services: its secret, of 256 random bits, by its SHA-256."""
 
-    __tablename__ = "service_accounts"
+    __tablename__ = "trusted_clients"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     client_id: Mapped[str] = mapped_column(unique=True)

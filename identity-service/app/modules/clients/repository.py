@@ -1,4 +1,4 @@
-"""All SQL about service accounts."""
+"""All SQL about trusted clients."""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ import asyncpg
 from sqlalchemy import DateTime, LargeBinary, Text, Uuid, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.modules.clients.models import ServiceAccount
-from app.modules.clients.schemas import Account
+from app.modules.clients.models import TrustedClient
+from app.modules.clients.schemas import TrustedClientRow
 from shared_lib.tables import Statement
 from shared_lib.tenancy import Tx
 
@@ -18,12 +18,12 @@ _SECRET_HASH = bindparam("secret_hash", type_=LargeBinary)
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 
 _FIND = Statement(
-    select(ServiceAccount.id, ServiceAccount.client_id, ServiceAccount.secret_hash).where(
-        ServiceAccount.client_id == _CLIENT_ID, ServiceAccount.active
+    select(TrustedClient.id, TrustedClient.client_id, TrustedClient.secret_hash).where(
+        TrustedClient.client_id == _CLIENT_ID, TrustedClient.active
     ),
-    Account,
+    TrustedClientRow,
 )
-_INSERTED = insert(ServiceAccount).values(
+_INSERTED = insert(TrustedClient).values(
     id=bindparam("id", type_=Uuid),
     client_id=_CLIENT_ID,
     secret_hash=_SECRET_HASH,
@@ -32,26 +32,26 @@ _INSERTED = insert(ServiceAccount).values(
 )
 _PUT: Statement[Any] = Statement(
     _INSERTED.on_conflict_do_update(
-        index_elements=[ServiceAccount.client_id],
+        index_elements=[TrustedClient.client_id],
         set_={"secret_hash": _SECRET_HASH, "updated_at": _NOW},
-        where=ServiceAccount.secret_hash != _SECRET_HASH,
+        where=TrustedClient.secret_hash != _SECRET_HASH,
     )
 )
 
 
-async def find_account(tx: Tx, client_id: str) -> Account | None:
-    """The active service account of this name."""
+async def find_client(tx: Tx, client_id: str) -> TrustedClientRow | None:
+    """The active client of this name."""
     return await tx.one(_FIND, client_id=client_id)
 
 
-async def put_account(
+async def put_client(
     connection: asyncpg.Connection,
     *,
-    account_id: UUID,
+    id_: UUID,
     client_id: str,
     secret_hash: bytes,
     now: datetime,
 ) -> None:
-    """Make the account, or give it this secret."""
-    values = {"id": account_id, "client_id": client_id, "secret_hash": secret_hash, "now": now}
+    """Make the client, or give it this secret."""
+    values = {"id": id_, "client_id": client_id, "secret_hash": secret_hash, "now": now}
     await connection.execute(_PUT.sql, *_PUT.arguments(values))

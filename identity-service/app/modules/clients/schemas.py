@@ -1,7 +1,10 @@
-"""What clients send to authenticate themselves, and what is read about them."""
+"""What clients send to authenticate themselves, and what is known about them."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
+
+from app.modules.service_accounts.schemas import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +17,22 @@ class ClientCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A service account as it is compared with."""
+class TrustedClientRow:
+    """One of our own services as it is compared with."""
 
     id: UUID
     client_id: str
     secret_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client whose secret was good at `authenticated_at`.
+
+    `machine` is the service account of an organization; None for one of our own services.
+    """
+
+    id: UUID
+    client_id: str
+    authenticated_at: datetime
+    machine: Machine | None = None

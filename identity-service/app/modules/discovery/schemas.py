@@ -13,3 +13,7 @@ class AuthorizationServerMetadata:
     response_types_supported: tuple[str, ...]
     grant_types_supported: tuple[str, ...]
     token_endpoint_auth_methods_supported: tuple[str, ...]
+    revocation_endpoint: str
+    revocation_endpoint_auth_methods_supported: tuple[str, ...]
+    introspection_endpoint: str
+    introspection_endpoint_auth_methods_supported: tuple[str, ...]

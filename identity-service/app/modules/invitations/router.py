@@ -28,6 +28,8 @@ from shared_lib.tenancy import (
     PublicTransaction,
     TenantTransaction,
     UserTransaction,
+    idempotent,
+    not_idempotent,
 )
 from shared_lib.web import Json, Listing, Page
 
@@ -38,7 +40,7 @@ _MANAGED = problems(service.InvitationNotFound, memberships.RoleNotAllowed)
 
 @router.post(
     "/invitations",
-    dependencies=[organization(*MANAGERS)],
+    dependencies=[organization(*MANAGERS), idempotent()],
     status_code=201,
     response_model=InvitationRead,
     responses=problems(service.AlreadyInvited, service.AlreadyMember, memberships.RoleNotAllowed),
@@ -73,7 +75,10 @@ async def lookup_invitation(
 
 @router.post(
     "/invitations/accept",
-    dependencies=[public("own")],
+    dependencies=[
+        public("own"),
+        not_idempotent("nobody is known yet; the link works once, and says so when it is used up"),
+    ],
     status_code=201,
     response_model=MembershipRead,
     responses=problems(
@@ -93,7 +98,7 @@ async def accept_invitation(
 
 @router.post(
     "/me/invitations/accept",
-    dependencies=[signed_in()],
+    dependencies=[signed_in(), idempotent()],
     status_code=201,
     response_model=MembershipRead,
     responses=problems(

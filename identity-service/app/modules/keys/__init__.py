@@ -1,1 +1,1 @@
-"""Signing keys as others see them: the JSON Web Key Set."""
+"""Signing keys: published, turned by themselves, revoked by hand."""

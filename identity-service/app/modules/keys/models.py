@@ -11,7 +11,10 @@ signing_keys = signing_keys_table(
             "worker",
             select=True,
             insert=True,
-            update=("state", "private_key", "activated_at", "deactivated_at", "retired_at"),
+            update=(
+                *("state", "private_key"),
+                *("activated_at", "deactivated_at", "retired_at", "revoked_at"),
+            ),
         ),
         # Not auth, which serves whoever asks: one injected INSERT would plant a key of its own.
         reason="sign the tokens of every organization",

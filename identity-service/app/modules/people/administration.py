@@ -7,7 +7,8 @@ from app.modules.people import repository
 from app.modules.people.schemas import PLATFORM_ADMIN, PersonDeactivate, PersonRead
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
-from app.modules.sessions import service as sessions
+from app.modules.sessions import ending
+from app.modules.sessions.schemas import EndReason
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
@@ -85,7 +86,7 @@ async def deactivate_person(
     if deactivated is None:
         raise PersonNotActive
     not_before = await repository.shut_out(tx, person_id, now)
-    await sessions.end_all(tx, person_id, sessions.EndReason.PERSON_DEACTIVATED)
+    await ending.end_all(tx, person_id, EndReason.PERSON_DEACTIVATED)
     await revocations.revoke_person(tx, person_id, not_before)
     await memberships.person_changed(tx, person_id)
     event = AuditEvent("people.deactivate", str(person_id), reason=deactivate.reason)

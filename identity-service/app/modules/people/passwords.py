@@ -9,7 +9,9 @@ from app.modules.people import repository, service
 from app.modules.people.schemas import Candidate, PasswordChange
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
+from app.modules.sessions import ending
 from app.modules.sessions import service as sessions
+from app.modules.sessions.schemas import EndReason
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
@@ -47,8 +49,8 @@ async def change_password(process: Process, unit: Unit[UserTx], change: Password
         if standing is None or standing.password_changed_at != known.password_changed_at:
             raise CurrentPasswordWrong  # somebody was faster
         await _replace(tx, profile.id, password_hash)
-        reason = sessions.EndReason.PASSWORD_CHANGED
-        await sessions.end_others(tx, profile.id, session_id, reason)
+        reason = EndReason.PASSWORD_CHANGED
+        await ending.end_others(tx, profile.id, session_id, reason)
         await security_events.record(tx, AuditEvent("people.change_password", str(profile.id)))
 
 
@@ -59,7 +61,7 @@ async def reset_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
     """
     await _replace(tx, person_id, password_hash)
     not_before = await repository.shut_out(tx, person_id, utc_now())
-    await sessions.end_all(tx, person_id, sessions.EndReason.PASSWORD_RESET)
+    await ending.end_all(tx, person_id, EndReason.PASSWORD_RESET)
     await revocations.revoke_person(tx, person_id, not_before)
     event = AuditEvent("people.reset_password", str(person_id))
     await security_events.record(tx, event, person_id=person_id)

@@ -63,6 +63,7 @@ _IS_KNOWN = Statement(
     bool,
 )
 _EXISTS = Statement(select(true()).where(_THIS), bool)
+_IS_ACTIVE = Statement(select(true()).where(_THIS, Person.active), bool)
 _INSERT_PERSON = Statement(
     insert(Person)
     .values(
@@ -193,6 +194,11 @@ async def get_candidate(tx: Tx, person_id: UUID) -> Candidate | None:
 async def lock_standing(tx: Tx, person_id: UUID) -> Standing | None:
     """A person, whom nobody else changes until the transaction ends."""
     return await tx.one(_LOCK_STANDING, person_id=person_id)
+
+
+async def is_active(tx: Tx, person_id: UUID) -> bool:
+    """Whether there is such a person, and nobody shut him out."""
+    return await tx.one(_IS_ACTIVE, person_id=person_id) is not None
 
 
 async def get_profile(tx: Tx, person_id: UUID) -> Profile | None:

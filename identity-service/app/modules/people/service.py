@@ -32,6 +32,7 @@ __all__ = [
     "get_addressee",
     "get_me",
     "get_profile",
+    "is_active",
     "is_known",
     "lock_standing",
     "remember_tenant",
@@ -98,6 +99,11 @@ async def create_person(
 async def exists(tx: Tx, person_id: UUID) -> bool:
     """Whether there is such a person."""
     return await repository.exists(tx, person_id)
+
+
+async def is_active(tx: Tx, person_id: UUID) -> bool:
+    """Whether a person may act at all."""
+    return await repository.is_active(tx, person_id)
 
 
 async def is_known(tx: Tx, email: str) -> bool:

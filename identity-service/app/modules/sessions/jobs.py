@@ -5,14 +5,14 @@ from uuid import UUID
 from app.core.jobs import IdentityWork
 from app.core.mail import send_mail
 from app.modules.people import service as people
-from app.modules.sessions import service
+from app.modules.sessions import ending
 
 
 async def send_session_theft(work: IdentityWork) -> None:
     """Mail whose session it was. Raises JobFailed."""
     session_id = UUID(work.job.arguments["session_id"])
     async with work.service() as tx:
-        ended = await service.get_ended(tx, session_id)
+        ended = await ending.get_ended(tx, session_id)
         person = await people.get_addressee(tx, ended.person_id) if ended else None
     if ended is None or person is None or not person.active:
         return
@@ -30,4 +30,4 @@ async def delete_old_sessions(work: IdentityWork) -> None:
     more = True
     while more:
         async with work.service() as tx:
-            more = await service.delete_old(tx, work.context.settings)
+            more = await ending.delete_old(tx, work.context.settings)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.core.access import signed_in
 from app.core.process import CurrentProcess
-from app.modules.sessions import service
+from app.modules.sessions import ending, service
 from app.modules.sessions.schemas import SessionRead
 from shared_lib.errors import problems
 from shared_lib.tenancy import UserTransaction
@@ -22,13 +22,13 @@ async def logout(tx: UserTransaction) -> None:
     Its refresh tokens are dead at once, its access tokens here at once and in the core API
     within seconds.
     """
-    await service.sign_out(tx)
+    await ending.sign_out(tx)
 
 
 @router.post("/logout/all", dependencies=[signed_in()], status_code=204)
 async def logout_everywhere(tx: UserTransaction) -> None:
     """Sign out everywhere: end every sign-in session of the caller, this one too."""
-    await service.sign_out_everywhere(tx)
+    await ending.sign_out_everywhere(tx)
 
 
 @router.get("/sessions", dependencies=[signed_in()], response_model=Listing[SessionRead])
@@ -41,8 +41,8 @@ async def list_sessions(tx: UserTransaction, process: CurrentProcess, page: Page
     "/sessions/{session_id}",
     dependencies=[signed_in()],
     status_code=204,
-    responses=problems(service.SessionNotFound),
+    responses=problems(ending.SessionNotFound),
 )
 async def end_session(tx: UserTransaction, session_id: UUID) -> None:
     """End one of the caller's sign-in sessions, on whatever device it is."""
-    await service.end_own(tx, session_id)
+    await ending.end_own(tx, session_id)

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.modules.tenants.models import Tenant
 from app.modules.tenants.schemas import TenantRead
 from shared_lib.tables import Statement
-from shared_lib.tenancy import ServiceTx
+from shared_lib.tenancy import ServiceTx, Tx
 
 _THIS = Tenant.id == bindparam("tenant", type_=Uuid)
 _INSERT = insert(Tenant).values(
@@ -32,6 +32,7 @@ _SET_FOUNDED: Statement[Any] = Statement(
     .where(_THIS, Tenant.founded.is_(False), Tenant.status != "purged")
     .values(founded=true())
 )
+_IS_KNOWN = Statement(select(true()).where(_THIS, Tenant.status != "purged"), bool)
 _GET = Statement(
     select(Tenant.id, Tenant.slug, Tenant.name, Tenant.status).where(_THIS), TenantRead
 )
@@ -54,3 +55,8 @@ async def set_founded(tx: ServiceTx, tenant_id: UUID) -> bool:
 async def get_tenant(tx: ServiceTx, tenant_id: UUID) -> TenantRead | None:
     """An organization, in whatever state it is."""
     return await tx.one(_GET, tenant=tenant_id)
+
+
+async def is_known(tx: Tx, tenant_id: UUID) -> bool:
+    """Whether there is such an organization, and it is not gone (T33)."""
+    return await tx.one(_IS_KNOWN, tenant=tenant_id) is not None

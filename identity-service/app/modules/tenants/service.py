@@ -8,9 +8,9 @@ from app.modules.people import service as people
 from app.modules.tenants import repository
 from app.modules.tenants.schemas import TenantRead, TenantReceive
 from shared_lib.errors import ApiError, FieldError, ValidationFailed
-from shared_lib.tenancy import ServiceTx
+from shared_lib.tenancy import ServiceTx, Tx
 
-__all__ = ["FounderNotFound", "get_tenant", "receive_tenant"]
+__all__ = ["FounderNotFound", "get_tenant", "is_known", "receive_tenant"]
 
 
 class FounderNotFound(ApiError):
@@ -53,3 +53,8 @@ async def receive_tenant(tx: ServiceTx, tenant_id: UUID, received: TenantReceive
 async def get_tenant(tx: ServiceTx, tenant_id: UUID) -> TenantRead | None:
     """An organization as the core told it last."""
     return await repository.get_tenant(tx, tenant_id)
+
+
+async def is_known(tx: Tx, tenant_id: UUID) -> bool:
+    """Whether there is such an organization, in whatever state; not one that was purged (T33)."""
+    return await repository.is_known(tx, tenant_id)

@@ -62,9 +62,8 @@ class _Subject:
 
 async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> ExchangedTokenRead:
     """Sign a token with which an agent acts in an organization. Raises OAuthError."""
-    async with unit.transaction() as tx:
-        account = await clients.authenticate(tx, request)
-    if account.client_id != process.settings.core_client_id:
+    client = await clients.authenticate(unit, request)
+    if client.client_id != process.settings.core_client_id:
         raise OAuthError(
             "unauthorized_client",
             code="client_not_allowed",
@@ -81,7 +80,7 @@ async def exchange(process: Process, unit: Unit[Tx], request: OAuthRequest) -> E
             subject = await _member(tx, wish)
     claims = process.claims.support_session(
         sub=wish.subject_id,
-        client_id=account.client_id,
+        client_id=client.client_id,
         session=sign_in_of(agent.session),
         tenant_id=wish.tenant_id,
         role=subject.role,

@@ -1,5 +1,6 @@
-"""HTTP of the token endpoint (RFC 6749 section 3.2)."""
+"""HTTP of the token endpoint (RFC 6749 section 3.2), of revocation and of introspection."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,12 @@ from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
 from app.core.throttle import TooManyAttempts
 from app.modules.token import service
-from app.modules.token.schemas import FORM_PARAMETERS
+from app.modules.token.schemas import (
+    FORM_PARAMETERS,
+    INTROSPECTION_PARAMETERS,
+    REVOCATION_PARAMETERS,
+    IntrospectionRead,
+)
 from shared_lib.errors import (
     DatabaseUnavailable,
     KeysUnavailable,
@@ -22,24 +28,28 @@ from shared_lib.web import Json
 
 router = APIRouter(tags=["token"])
 
-_SCHEMA = {
-    "type": "object",
-    "properties": {
-        name: {"type": "string", "description": description}
-        for name, description in FORM_PARAMETERS.items()
-    },
-}
-_FORM = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/x-www-form-urlencoded": {"schema": _SCHEMA}},
+
+def _form(parameters: Mapping[str, str], *required: str) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "properties": {
+            name: {"type": "string", "description": description}
+            for name, description in parameters.items()
+        },
+        **({"required": list(required)} if required else {}),
     }
-}
+    content = {"application/x-www-form-urlencoded": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": OAuthErrorRead, "description": "A refusal (RFC 6749 section 5.2)"},
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
-    **oauth_problems(SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable),
+    **oauth_problems(KeysUnavailable, DatabaseUnavailable),
 }
+_TOKEN_REFUSALS = _REFUSALS | oauth_problems(
+    SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable
+)
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -47,16 +57,57 @@ _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     "/token",
     dependencies=[public("own", oauth=True)],
     response_model=service.AnyToken,
-    responses=_REFUSALS,
-    openapi_extra=_FORM,
+    responses=_TOKEN_REFUSALS,
+    openapi_extra=_form(FORM_PARAMETERS),
 )
 async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransactions) -> Response:
-    """Exchange a password, a refresh token or, for the core, a support wish for a token.
+    """Exchange a password, a refresh token, a client's secret or a support wish for a token.
 
     A form, `application/x-www-form-urlencoded`. Unknown parameters are ignored, parameters
     without a value count as omitted, repeated ones are refused.
     """
     return Json(
         await service.issue_token(process, unit, await oauth_request(request)),
+        headers=_NEVER_STORED,
+    )
+
+
+@router.post(
+    "/revoke",
+    dependencies=[public("own", oauth=True)],
+    response_class=Response,
+    responses=_REFUSALS,
+    openapi_extra=_form(REVOCATION_PARAMETERS, "token"),
+)
+async def revoke_token(
+    request: Request, process: CurrentProcess, unit: OwnTransactions
+) -> Response:
+    """Give a token back (RFC 7009).
+
+    A refresh token, or a person's access token, ends its sign-in session as signing out does; a
+    service account's access token ends alone. Here at once, in the core API within seconds. A
+    token that is none is no error. Of a support session, end the session itself.
+    """
+    await service.revoke(process, unit, await oauth_request(request))
+    return Response(headers=_NEVER_STORED)
+
+
+@router.post(
+    "/introspect",
+    dependencies=[public("own", oauth=True)],
+    response_model=IntrospectionRead,
+    responses=_REFUSALS,
+    openapi_extra=_form(INTROSPECTION_PARAMETERS, "token"),
+)
+async def introspect_token(
+    request: Request, process: CurrentProcess, unit: OwnTransactions
+) -> Response:
+    """Ask whether a token is alive, and whose it is (RFC 7662); clients with a secret only.
+
+    A service account is told about access tokens of its own organization. Everything else is
+    `{"active": false}`, and so is a support session's token, whose end only the core API knows.
+    """
+    return Json(
+        await service.introspect(process, unit, await oauth_request(request)),
         headers=_NEVER_STORED,
     )

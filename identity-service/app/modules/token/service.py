@@ -1,6 +1,7 @@
-"""The token endpoint's rule: which grant a request is, and who serves it."""
+"""The rule of the OAuth endpoints: which grant a request is, and what is logged of refusals."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -8,8 +9,10 @@ from app.core.forms import OAuthRequest
 from app.core.process import Process
 from app.modules.token.client_credentials import client_credentials
 from app.modules.token.exchange import exchange
+from app.modules.token.introspection import introspect as introspect_token
 from app.modules.token.password import sign_in
 from app.modules.token.refresh import refresh
+from app.modules.token.revocation import revoke as revoke_token
 from app.modules.token.schemas import (
     CLIENT_CREDENTIALS,
     PASSWORD,
@@ -22,7 +25,7 @@ from app.modules.token.schemas import (
 from shared_lib.errors import OAuthError
 from shared_lib.tenancy import Tx, Unit
 
-__all__ = ["PUBLISHED_GRANTS", "AnyToken", "issue_token"]
+__all__ = ["PUBLISHED_GRANTS", "AnyToken", "introspect", "issue_token", "revoke"]
 
 PUBLISHED_GRANTS = (REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE)
 """What discovery lists: password sign-in is the first-party client's own."""
@@ -54,9 +57,27 @@ async def issue_token(process: Process, unit: Unit[Tx], request: OAuthRequest) -
             code="unsupported_grant_type",
             description="this grant type is not supported",
         )
-    try:
+    with _telling("grant_refused", grant=named or PASSWORD):
         return await grant(process, unit, request)
+
+
+async def revoke(process: Process, unit: Unit[Tx], request: OAuthRequest) -> None:
+    """Give a token back. Raises OAuthError."""
+    with _telling("revocation_refused"):
+        await revoke_token(process, unit, request)
+
+
+async def introspect(process: Process, unit: Unit[Tx], request: OAuthRequest) -> dict[str, object]:
+    """What the client is told about a token. Raises OAuthError."""
+    with _telling("introspection_refused"):
+        return await introspect_token(process, unit, request)
+
+
+@contextmanager
+def _telling(event: str, **about: str) -> Iterator[None]:
+    """Log a refusal: with the person, as soon as he is bound to the log. Never what was sent."""
+    try:
+        yield
     except OAuthError as refusal:
-        # With the person, as soon as the grant has bound him to the log. Never what was sent.
-        _log.warning("grant_refused", grant=named or PASSWORD, detail=refusal.code)
+        _log.warning(event, **about, detail=refusal.code)
         raise

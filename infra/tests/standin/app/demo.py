@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+from pathlib import Path
 
 import asyncpg
 
@@ -17,4 +19,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    if "--none" in sys.argv[1:]:
+        sys.exit(1 if Path("demo-is-there").exists() else 0)
     asyncio.run(main())

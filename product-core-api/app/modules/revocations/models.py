@@ -14,6 +14,7 @@ from shared_lib.tables import Grant, global_table
 class Revocation(Base):
     """Tokens of `subject_id` are dead: all of them, or those issued until `not_before`.
 
+    A signing key is there by its `shared_lib.tokens.signing_key_id`, for admission takes UUIDs.
     `tenant_id` is the organization that a membership was in, the nil id for everything else.
     """
 
@@ -29,9 +30,12 @@ class Revocation(Base):
     __table_args__: Any = (
         Index("ix_revocations_received", "received_at"),
         CheckConstraint(
-            "kind IN ('session', 'person', 'membership', 'service_account')", name="kind"
+            "kind IN ('session', 'person', 'membership', 'service_account', 'signing_key')",
+            name="kind",
         ),
-        CheckConstraint("(kind = 'session') = (not_before IS NULL)", name="not_before"),
+        CheckConstraint(
+            "(kind IN ('session', 'signing_key')) = (not_before IS NULL)", name="not_before"
+        ),
         {
             "info": global_table(
                 Grant(

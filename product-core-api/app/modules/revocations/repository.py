@@ -27,7 +27,9 @@ _KEEP: Statement[Any] = Statement(
 )
 _FORGET: Statement[Any] = Statement(
     delete(Revocation).where(
-        Revocation.received_at < bindparam("before", type_=DateTime(timezone=True))
+        Revocation.received_at < bindparam("before", type_=DateTime(timezone=True)),
+        # Whoever has the private part signs new ones.
+        Revocation.kind != "signing_key",
     )
 )
 
@@ -55,5 +57,5 @@ async def keep(
 
 
 async def forget(tx: ServiceTx, now: datetime, longest_token: timedelta) -> None:
-    """Delete revocations of tokens that have all died of age."""
+    """Delete revocations of tokens that have all died of age; a key's never have."""
     await tx.execute(_FORGET, before=now - longest_token)

@@ -47,9 +47,19 @@ def _newest(*conditions: Any) -> NewestFirst[SupportSessionRead]:
     )
 
 
+_EXPIRED = (
+    select(SupportSession.tenant_id, SupportSession.id)
+    .where(SupportSession.ended_at.is_(None), SupportSession.expires_at <= func.now())
+    .with_for_update(skip_locked=True)
+    .cte("expired")
+)
+_GET_OF_TENANT = Statement(select(*_COLUMNS).where(_OURS, _THIS), SupportSessionRead)
 _LIST_OF_TENANT = _newest(_OURS)
 _LIST_LIVE = _newest(*_LIVE)
 _LIST_LIVE_OF_AGENT = _newest(*_LIVE, _AGENTS)
+_COUNT_LIVE: Statement[int] = Statement(
+    select(func.count()).select_from(SupportSession).where(*_LIVE), int
+)
 _INSERT: Statement[Any] = Statement(
     insert(SupportSession).values(
         {
@@ -80,6 +90,19 @@ _END_OF_REVOKED = Statement(
     SupportSessionRead,
 )
 
+_END_EXPIRED = Statement(
+    update(SupportSession)
+    .where(SupportSession.tenant_id == _EXPIRED.c.tenant_id, SupportSession.id == _EXPIRED.c.id)
+    .values(ended_at=SupportSession.expires_at)
+    .returning(*_COLUMNS),
+    SupportSessionRead,
+)
+
+
+async def get_of_tenant(tx: TenantTx, session_id: UUID) -> SupportSessionRead | None:
+    """A session of the organization, live or over."""
+    return await tx.one(_GET_OF_TENANT, session_id=session_id)
+
 
 async def list_of_tenant(tx: TenantTx, page: PageRequest) -> Listing[SupportSessionRead]:
     """One page of the organization's sessions, live or over, newest first."""
@@ -93,6 +116,11 @@ async def list_live(
     if agent_id is None:
         return await _LIST_LIVE.page(tx, page)
     return await _LIST_LIVE_OF_AGENT.page(tx, page, agent_id=agent_id)
+
+
+async def count_live(tx: PlatformTx) -> int | None:
+    """How many sessions are live, of all organizations."""
+    return await tx.one(_COUNT_LIVE)
 
 
 async def insert_session(tx: PlatformTx, values: dict[str, Any]) -> None:
@@ -130,3 +158,8 @@ async def end_of_revoked(
     agent, or the member who was borrowed) that ended.
     """
     return await tx.rows(_END_OF_REVOKED, subject_id=subject_id, until=until, ended_by=ended_by)
+
+
+async def end_expired(tx: ServiceTx) -> list[SupportSessionRead]:
+    """End what has expired, at the instant at which it did; what others are ending is theirs."""
+    return await tx.rows(_END_EXPIRED)

@@ -5,7 +5,8 @@ A module per group of commands, each with its typer application, put together he
 
 import typer
 
-from shared_lib.cli import _keys
+from shared_lib.cli import _jobs, _keys
+from shared_lib.cli._reconcile import reconcile
 
 __all__ = ["app", "main"]
 
@@ -17,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(_keys.app, name="keys")
+app.add_typer(_jobs.app, name="jobs")
+app.command("reconcile")(reconcile)
 
 
 @app.callback()

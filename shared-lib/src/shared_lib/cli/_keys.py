@@ -1,40 +1,44 @@
 """`phasezero keys`: the signing keys of the identity service, over SQL."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
 
-from shared_lib.cli._settings import EnvFile, KeySettings, load_key_settings
+from shared_lib.audit import PLATFORM
+from shared_lib.cli._connection import connected, instant
+from shared_lib.cli._drill import drill_keys
+from shared_lib.cli._facts import SEND_REVOCATION, leave_event, leave_jobs, revocation
+from shared_lib.cli._settings import AsJson, EnvFile, KeySettings, load_settings
+from shared_lib.ids import uuid7
 from shared_lib.keys import (
     KeyCipher,
     KeyRecord,
-    KeyState,
-    KeysUndecryptable,
+    KeyRevocation,
     Rotation,
     RotationRefused,
     Schedule,
     SigningKeyStore,
+    UnknownKey,
+    revocation_event,
+    rotation_event,
 )
 
 __all__ = ["app"]
 
 app = typer.Typer(help="The signing keys of the identity service.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.command("drill")(drill_keys)
 
 R = TypeVar("R")
 
 
 @app.command("list")
 def list_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noqa: FBT002  an option
-    """Show every key, its state, and when its next step is safe."""
-    settings = load_key_settings(env_file)
+    """Show every key, its state, and when its next step is safe or due."""
+    settings = load_settings(KeySettings, env_file)
     keys = _run(settings, lambda store, connection: store.load(connection))
     rows = [_row(key, settings.schedule) for key in keys]
     if as_json:
@@ -45,17 +49,62 @@ def list_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noq
 
 @app.command("rotate")
 def rotate_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noqa: FBT002  an option
-    """Take every step of a rotation that is safe now; refuse, with status 1, when none is."""
-    settings = load_key_settings(env_file)
+    """Take every step of a rotation that is safe now; refuse, with status 1, when none is.
+
+    Keys turn by themselves in the worker of identity: this is for a turn before its time.
+    """
+    settings = load_settings(KeySettings, env_file)
     try:
-        rotation = _run(settings, lambda store, connection: store.rotate(connection))
+        rotation = _run(settings, _rotate)
     except RotationRefused as refusal:
         _print_refusal(refusal, as_json=as_json)
         raise typer.Exit(1) from refusal
     if as_json:
-        typer.echo(json.dumps(asdict(rotation), indent=2, default=_instant))
+        typer.echo(json.dumps(asdict(rotation), indent=2, default=instant))
     else:
         _print_rotation(rotation)
+
+
+@app.command("revoke")
+def revoke_key(
+    kid: Annotated[str, typer.Argument(help="The key, as `phasezero keys list` shows it.")],
+    reason: Annotated[str, typer.Option(help="Why: it stands in the audit trail.")],
+    env_file: EnvFile = None,
+    as_json: AsJson = False,  # noqa: FBT002  an option
+) -> None:
+    """Let no token of a key count any longer, in an emergency; status 1 when there is no such key.
+
+    Whoever has one must refresh it. In place of the current key the next one signs at once, even
+    if some verifiers do not know it yet.
+    """
+    settings = load_settings(KeySettings, env_file)
+    try:
+        revoked = _run(settings, lambda store, own: _revoke(store, own, kid, reason))
+    except UnknownKey as error:
+        typer.echo(f"there is no signing key {kid}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps(asdict(revoked), indent=2, default=instant))
+    else:
+        _print_revocation(revoked)
+
+
+async def _rotate(store: SigningKeyStore, connection: asyncpg.Connection) -> Rotation:
+    async with connection.transaction():
+        rotation = await store.rotate(connection)
+        await leave_event(connection, rotation_event(rotation))
+    return rotation
+
+
+async def _revoke(
+    store: SigningKeyStore, connection: asyncpg.Connection, kid: str, reason: str
+) -> KeyRevocation:
+    async with connection.transaction():
+        revoked = await store.revoke(connection, kid)
+        fact = revocation("signing_key", kid, revoked.revoked_at)
+        await leave_jobs(connection, SEND_REVOCATION, [(PLATFORM, uuid7(), fact)])
+        await leave_event(connection, revocation_event(revoked, reason))
+    return revoked
 
 
 def _run(
@@ -64,47 +113,24 @@ def _run(
 ) -> R:
     """Work on the store over a connection of its own; exits with status 1 when that fails."""
 
-    async def connected() -> R:
+    async def working(connection: asyncpg.Connection) -> R:
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
-        store = SigningKeyStore(cipher, settings.schedule)
-        connection = await asyncpg.connect(settings.dsn, timeout=10)
-        try:
-            return await work(store, connection)
-        finally:
-            await connection.close()
+        return await work(SigningKeyStore(cipher, settings.schedule), connection)
 
-    try:
-        return asyncio.run(connected())
-    except (OSError, TimeoutError, ValueError, KeysUndecryptable, asyncpg.PostgresError) as error:
-        hint = " (does PostgreSQL run?)" if isinstance(error, OSError) else ""
-        typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
-        raise typer.Exit(1) from error
+    return connected(settings.dsn, working)
 
 
 def _row(key: KeyRecord, schedule: Schedule) -> dict[str, Any]:
     return {
         "kid": key.kid,
         "state": key.state.value,
-        "published_at": _instant(key.published_at),
-        "activated_at": _instant(key.activated_at),
-        "deactivated_at": _instant(key.deactivated_at),
-        "retired_at": _instant(key.retired_at),
-        "next_step_from": _instant(_next_step_from(key, schedule)),
+        "published_at": instant(key.published_at),
+        "activated_at": instant(key.activated_at),
+        "deactivated_at": instant(key.deactivated_at),
+        "retired_at": instant(key.retired_at),
+        "revoked_at": instant(key.revoked_at),
+        "next_step_from": instant(schedule.next_step_from(key)),
     }
-
-
-def _next_step_from(key: KeyRecord, schedule: Schedule) -> datetime | None:
-    """When the key may sign or retire; a current key waits for the next one."""
-    if key.state is KeyState.NEXT:
-        return schedule.signs_from(key)
-    if key.state is KeyState.PREVIOUS:
-        return schedule.retires_from(key)
-    return None
-
-
-def _instant(value: datetime | None) -> str | None:
-    """RFC 3339 in UTC, whole seconds are enough for people and programs here."""
-    return None if value is None else value.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:
@@ -125,11 +151,20 @@ def _print_rotation(rotation: Rotation) -> None:
         typer.echo(f"{rotation.promoted} signs, as soon as running services have read it")
     if rotation.published is not None:
         typer.echo(f"{rotation.published} is published")
-    typer.echo(f"{rotation.upcoming} may sign from {_instant(rotation.signs_from)}")
+    typer.echo(f"{rotation.upcoming} may sign from {instant(rotation.signs_from)}")
+
+
+def _print_revocation(revoked: KeyRevocation) -> None:
+    typer.echo(f"{revoked.kid} is revoked; its tokens are refused within seconds")
+    if revoked.promoted is not None:
+        typer.echo(f"{revoked.promoted} signs in its place")
+    if revoked.known_from is not None:
+        until = instant(revoked.known_from)
+        typer.echo(f"verifiers that keep a key set may refuse its tokens until {until}")
 
 
 def _print_refusal(refusal: RotationRefused, *, as_json: bool) -> None:
-    safe_at = _instant(refusal.safe_at)
+    safe_at = instant(refusal.safe_at)
     if as_json:
         typer.echo(json.dumps({"refused": refusal.reason, "safe_at": safe_at}, indent=2))
         return

@@ -13,7 +13,8 @@ from shared_lib.errors._api_error import CODE, REALM
 
 _STATE_KEY = "answers_as_oauth"
 
-# RFC 6749 5.2 and RFC 8693 2.2.2; what can go wrong with any request, as RFC 6749 4.1.2.1 says it
+# RFC 6749 5.2, RFC 8693 2.2.2, RFC 7009 2.2.1; what can go wrong with any request, as
+# RFC 6749 4.1.2.1 says it
 _ERRORS = frozenset(
     {
         "server_error",
@@ -25,6 +26,7 @@ _ERRORS = frozenset(
         "unsupported_grant_type",
         "invalid_scope",
         "invalid_target",
+        "unsupported_token_type",
     }
 )
 _DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
@@ -40,10 +42,10 @@ _NEVER_STORED = {"cache-control": "no-store", "pragma": "no-cache"}
 class OAuthError(Exception):
     """A refusal at an OAuth endpoint.
 
-    `error` is one of RFC 6749 5.2, `invalid_target` (RFC 8693 2.2.2), `temporarily_unavailable` or
-    `server_error` (RFC 6749 4.1.2.1); `code` is our stable `detail`; `description` is for
-    developers and keeps to the characters that the RFC allows (printable ASCII without quotation
-    mark and backslash). ValueError when one of them does not.
+    `error` is one of RFC 6749 5.2, `invalid_target` (RFC 8693 2.2.2), `unsupported_token_type`
+    (RFC 7009 2.2.1), `temporarily_unavailable` or `server_error` (RFC 6749 4.1.2.1); `code` is our
+    stable `detail`; `description` is for developers and keeps to the characters that the RFC allows
+    (printable ASCII without quotation mark and backslash). ValueError when one of them does not.
     """
 
     def __init__(

@@ -25,6 +25,7 @@ _MAX_BYTES = 64 * 1024
 _DEFAULT_MAX_AGE = 300.0
 _SAVING_TIMEOUT = 3.0
 _SHORTEST, _LONGEST = 1.0, 3600.0
+_UNTIL_DROPPED = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds after each attempt
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,])", re.IGNORECASE)
 
 logger = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ class JwksClient:
         self._keys = RefreshedKeys(self._fetch, refreshing=refreshing or Refreshing(), clock=clock)
         self._saved: dict[str, Any] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._dropping: set[asyncio.Task[None]] = set()
 
     @property
     def ready(self) -> bool:
@@ -82,6 +84,9 @@ class JwksClient:
 
     async def aclose(self) -> None:
         """Stop refreshing, once a save under way has had its time. The HTTP client stays open."""
+        for task in self._dropping:
+            task.cancel()
+        await asyncio.gather(*self._dropping, return_exceptions=True)
         await self._keys.aclose()
         if self._saving is not None:
             await asyncio.wait({self._saving}, timeout=_SAVING_TIMEOUT)
@@ -90,12 +95,39 @@ class JwksClient:
         """See KeySource."""
         return await self._keys.key(kid)
 
+    def on_removed(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each kid that leaves the set, such as a verifier's `forget_key`."""
+        self._keys.on_removed(callback)
+
     async def refresh(self) -> bool:
-        """Ask the endpoint now, as after a revoked key; whether it answered."""
+        """Ask the endpoint now; whether it answered."""
         return await self._keys.refresh()
 
+    def refresh_without(self, kid: str) -> None:
+        """Ask the endpoint, in the background, until it no longer publishes a revoked key.
+
+        For some seconds: a replica of it may not have heard yet. Waits for nothing.
+        """
+        if kid in self._keys.keys:
+            task = asyncio.create_task(self._drop(kid))
+            self._dropping.add(task)
+            task.add_done_callback(self._dropping.discard)
+
+    async def _drop(self, kid: str) -> None:
+        for pause in _UNTIL_DROPPED:
+            await self._keys.refresh()
+            if kid not in self._keys.keys:
+                return
+            await asyncio.sleep(pause)
+        logger.warning("revoked_key_still_published", kid=kid)
+
     async def _fetch(self) -> FetchedKeys:
-        headers = {"Accept": f"{MEDIA_TYPE}, application/json", "Accept-Encoding": "identity"}
+        headers = {
+            "Accept": f"{MEDIA_TYPE}, application/json",
+            "Accept-Encoding": "identity",
+            # We keep it ourselves: a cache on the way would hide a new key, or a revoked one.
+            "Cache-Control": "no-cache",
+        }
         async with self._http.stream(
             "GET", self._url, headers=headers, follow_redirects=False
         ) as response:

@@ -25,6 +25,9 @@ from shared_lib.tokens import SigningKey, VerificationKey
 
 __all__ = ["Keyring", "PublishedKeys"]
 
+_LONGEST_INTERVAL = 2.0  # seconds, for a revoked key signs until each process has read of it
+_COOL_DOWN = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedKeys:
@@ -38,8 +41,9 @@ class PublishedKeys:
 class Keyring:
     """Signs, publishes and verifies with the keys of the table. One per process.
 
-    It reads the table again in every quarter of the schedule's margin, so that a key that another
-    process published is published here too long before anybody signs with it. A keyring that
+    It reads the table again every two seconds, or in every quarter of a shorter margin, so that a
+    key that another process revoked signs no longer, and one that another process published is
+    published here too long before anybody signs with it. A keyring that
     could not read for half a margin neither signs nor publishes, because others may have moved
     on: its callers get KeysUnavailable, and verifiers keep the key set that they have.
     """
@@ -54,13 +58,19 @@ class Keyring:
         self._connect = connect
         self._store = store
         margin = store.schedule.margin
-        self._interval = margin / 4
+        self._interval = min(margin / 4, _LONGEST_INTERVAL)
         self._stale_after = margin / 2
+        self._records: tuple[KeyRecord, ...] = ()
+        self._fetched: FetchedKeys | None = None
         self._signing: SigningKey | None = None
         self._published: PublishedKeys | None = None
         self._keys = RefreshedKeys(
             self._load,
-            refreshing=Refreshing(cool_down=self._interval, unknown_ttl=self._interval),
+            refreshing=Refreshing(
+                cool_down=min(self._interval, _COOL_DOWN),
+                unknown_ttl=self._interval,
+                longest_retry=self._interval,
+            ),
             clock=clock,
         )
 
@@ -71,8 +81,7 @@ class Keyring:
         """
         async with self._connect() as connection:
             await self._store.ensure(connection)
-        if not await self._keys.refresh():
-            raise KeysUnavailable
+        await self.refresh()
         self._keys.start()
 
     async def aclose(self) -> None:
@@ -93,6 +102,20 @@ class Keyring:
             raise KeysUnavailable
         return self._published
 
+    async def records(self) -> tuple[KeyRecord, ...]:
+        """Every key as it stands in the table, oldest first; private parts stay sealed."""
+        async with self._connect() as connection:
+            return await self._store.load(connection)
+
+    async def refresh(self) -> None:
+        """Read the table now, as after a revocation; KeysUnavailable when that fails."""
+        if not await self._keys.refresh():
+            raise KeysUnavailable
+
+    def on_removed(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with each kid that is no longer published."""
+        self._keys.on_removed(callback)
+
     async def key(self, kid: str) -> VerificationKey | None:
         """See KeySource: identity verifies its own tokens as everybody else does."""
         return await self._keys.key(kid)
@@ -103,15 +126,16 @@ class Keyring:
             raise KeysUnavailable
 
     async def _load(self) -> FetchedKeys:
-        async with self._connect() as connection:
-            records = await self._store.load(connection)
-        published = jwks_document(
-            record.public_jwk for record in records if record.state is not KeyState.RETIRED
-        )
-        keys = read_jwks(published)
-        self._signing = await self._signing_key(records)
-        self._published = self._answer(published)
-        return FetchedKeys(keys, self._interval)
+        records = await self.records()
+        if self._fetched is None or records != self._records:
+            published = jwks_document(
+                record.public_jwk for record in records if record.state.is_published
+            )
+            fetched = FetchedKeys(read_jwks(published), self._interval)
+            self._signing = await self._signing_key(records)
+            self._published = self._answer(published)
+            self._records, self._fetched = records, fetched
+        return self._fetched
 
     async def _signing_key(self, records: tuple[KeyRecord, ...]) -> SigningKey | None:
         """Open the current key, unless it is the one that is open already."""

@@ -1,4 +1,4 @@
-"""The life of a signing key, `next`, `current`, `previous`, `retired`: pure rules over instants.
+"""The life of a signing key, from `next` to `retired` or `revoked`: pure rules over instants.
 
 A verifier keeps a key set for `max_age`, and a cache before it for another; so a key is published
 for twice that time, and a margin, before it signs. Nobody may meet a signature that he cannot
@@ -20,16 +20,23 @@ __all__ = [
     "RotationRefused",
     "Schedule",
     "plan_rotation",
+    "plan_turn",
 ]
 
 
 class KeyState(StrEnum):
-    """What a key does; each state follows the one before it and none is skipped."""
+    """What a key does; each state follows the one before it, and none but the last is skipped."""
 
     NEXT = "next"  # published, so that verifiers know it before it signs
     CURRENT = "current"  # published, signs
     PREVIOUS = "previous"  # published, so that its last tokens live; its private part is destroyed
     RETIRED = "retired"  # kept as a record only
+    REVOKED = "revoked"  # by hand, at any time: none of its signatures counts
+
+    @property
+    def is_published(self) -> bool:
+        """Whether verifiers are shown the key."""
+        return self in (KeyState.NEXT, KeyState.CURRENT, KeyState.PREVIOUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class KeyRecord:
     activated_at: datetime | None
     deactivated_at: datetime | None
     retired_at: datetime | None
+    revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,21 @@ class Schedule:
 
     `max_age` is that of the JWKS endpoint. `margin` covers what the replicas of identity may lag
     behind each other and behind the verifiers' clocks; half of it is how old a keyring may be.
+    `period` is how long a key signs before the next one is due to take over.
     """
 
     max_age: int = 300
     margin: int = 60
     longest_token: int = LONGEST_LIFE
+    period: float = 30 * 24 * 3600
 
     def __post_init__(self) -> None:
-        if min(self.max_age, self.margin, self.longest_token) < 1:
+        if min(self.max_age, self.margin, self.longest_token) < 1 or self.period <= 0:
             raise ValueError("max_age, margin and longest_token are at least one second")
+
+    def due_from(self, key: KeyRecord) -> datetime:
+        """The instant from which the current key has signed long enough."""
+        return (key.activated_at or key.published_at) + timedelta(seconds=self.period)
 
     def signs_from(self, key: KeyRecord) -> datetime:
         """The first instant at which every verifier that is up to date knows the key."""
@@ -73,6 +87,14 @@ class Schedule:
         # The margin: a replica that has not noticed may sign with the key for a moment longer,
         # and a verifier's leeway lets a token live on a little.
         return key.deactivated_at + timedelta(seconds=self.longest_token + self.margin)
+
+    def next_step_from(self, key: KeyRecord) -> datetime | None:
+        """When the key may sign, is due to be followed, or may retire; None when it is over."""
+        if key.state is KeyState.NEXT:
+            return self.signs_from(key)
+        if key.state is KeyState.CURRENT:
+            return self.due_from(key)
+        return self.retires_from(key) if key.state is KeyState.PREVIOUS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +140,21 @@ def plan_rotation(keys: Sequence[KeyRecord], now: datetime, schedule: Schedule) 
         "verifiers that still hold an older key set would refuse its tokens",
         safe_at,
     )
+
+
+def plan_turn(keys: Sequence[KeyRecord], now: datetime, schedule: Schedule) -> RotationPlan | None:
+    """Decide which steps are due without anybody asking, and safe; None when there is none.
+
+    A key retires and a `next` is published as soon as may be; the current key signs for a period.
+    """
+    try:
+        plan = plan_rotation(keys, now, schedule)
+    except RotationRefused:
+        return None
+    current = _in_state(keys, KeyState.CURRENT)
+    if plan.promote is None or current is None or now >= schedule.due_from(current):
+        return plan
+    return RotationPlan(plan.retire, None, None, publish=False) if plan.retire else None
 
 
 def _in_state(keys: Sequence[KeyRecord], state: KeyState) -> KeyRecord | None:

@@ -23,7 +23,7 @@ def signing_keys_table(metadata: MetaData, info: dict[str, Any] | None = None) -
     """Declare the table; `info` is its owner's, such as who may reach it.
 
     Whoever runs the store needs SELECT, INSERT, and UPDATE of `state`, `private_key`,
-    `activated_at`, `deactivated_at` and `retired_at`.
+    `activated_at`, `deactivated_at`, `retired_at` and `revoked_at`.
     """
     return Table(
         "signing_keys",
@@ -37,17 +37,21 @@ def signing_keys_table(metadata: MetaData, info: dict[str, Any] | None = None) -
         Column("deactivated_at", DateTime(timezone=True)),
         Column("retired_at", DateTime(timezone=True)),
         Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        CheckConstraint("state IN ('next', 'current', 'previous', 'retired')", name="state"),
+        Column("revoked_at", DateTime(timezone=True)),
+        CheckConstraint(
+            "state IN ('next', 'current', 'previous', 'retired', 'revoked')", name="state"
+        ),
         CheckConstraint(
             "(private_key IS NOT NULL) = (state IN ('next', 'current'))",
             name="private_key",
         ),
         CheckConstraint(
-            "(activated_at IS NULL) = (state = 'next')"
+            "state = 'revoked' OR (activated_at IS NULL) = (state = 'next')"
             " AND (deactivated_at IS NULL) = (state IN ('next', 'current'))"
             " AND (retired_at IS NULL) = (state <> 'retired')",
             name="instants",
         ),
+        CheckConstraint("(revoked_at IS NOT NULL) = (state = 'revoked')", name="revoked"),
         _one_in_state("next"),
         _one_in_state("current"),
         info=info,

@@ -1,6 +1,7 @@
 """Mail: what it is made of, and how it leaves the house."""
 
 from shared_lib.mail._file import FileMailer
+from shared_lib.mail._kind import mail_kind
 from shared_lib.mail._mail import Mail, Mailer, MailError, MailNotSent, MailRefused
 from shared_lib.mail._message import parse_address, parse_sender
 from shared_lib.mail._send import MailContext, send_mail_of_job
@@ -19,6 +20,7 @@ __all__ = [
     "Mailer",
     "SmtpMailer",
     "Templates",
+    "mail_kind",
     "make_mailer",
     "parse_address",
     "parse_sender",

@@ -82,6 +82,11 @@ class Tx:
         """
         return await self.session().run_sync(work)
 
+    @property
+    def connection(self) -> asyncpg.Connection:
+        """The connection, for shared code that speaks asyncpg and ends no transaction."""
+        return self._connection
+
     async def commit(self) -> NoReturn:
         """Nobody commits by hand. Raises CommitNotAllowed."""
         raise CommitNotAllowed

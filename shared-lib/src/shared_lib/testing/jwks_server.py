@@ -11,16 +11,26 @@ from typing_extensions import override
 
 from shared_lib.testing.tokens import TokenIssuer
 
+_PATH = "/.well-known/jwks.json"
+
 
 @contextmanager
 def serve_issuer() -> Iterator[TokenIssuer]:
     """An issuer whose keys are at `<issuer>/.well-known/jwks.json` while the block runs."""
-    documents: dict[str, dict[str, Any]] = {}
+    with serve_issuers(1) as issuers:
+        yield issuers[0]
+
+
+@contextmanager
+def serve_issuers(number: int) -> Iterator[list[TokenIssuer]]:
+    """One issuer with as many keys; published are those of whoever is in the list."""
+    published: list[TokenIssuer] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps(documents.get(self.path, {})).encode()
-            self.send_response(200 if self.path in documents else 404)
+            keys = [key for issuer in published for key in issuer.jwks()["keys"]]
+            body = json.dumps({"keys": keys}).encode()
+            self.send_response(200 if self.path == _PATH else 404)
             self.send_header("Content-Type", "application/jwk-set+json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -34,10 +44,10 @@ def serve_issuer() -> Iterator[TokenIssuer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        issuer = TokenIssuer(f"http://127.0.0.1:{server.server_port}")
-        documents["/.well-known/jwks.json"] = issuer.jwks()
+        url = f"http://127.0.0.1:{server.server_port}"
+        published += [TokenIssuer(url, number=each) for each in range(number)]
         try:
-            yield issuer
+            yield published
         finally:
             server.shutdown()
             thread.join()

@@ -16,6 +16,7 @@ from shared_lib.tokens._claims import (
     Support,
     TokenData,
     internal_audience,
+    signing_key_id,
 )
 from shared_lib.tokens._encoding import base64url_decode, base64url_encode, json_object
 from shared_lib.tokens._issue import AccessTokenClaims, Claims, SignInSession, compact, sign
@@ -49,4 +50,5 @@ __all__ = [
     "internal_audience",
     "json_object",
     "sign",
+    "signing_key_id",
 ]

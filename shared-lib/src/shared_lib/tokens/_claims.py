@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from shared_lib.tokens._refusal import TokenRefused
 
@@ -21,6 +22,7 @@ __all__ = [
     "TokenData",
     "internal_audience",
     "read_claims",
+    "signing_key_id",
 ]
 
 CORE_AUDIENCE = "product-core-api"
@@ -83,6 +85,18 @@ class TokenData:
         return self.sub if self.act is None else self.act.sub
 
     @property
+    def session_id(self) -> UUID | None:
+        """What ends with a sign-in session. A service account signs in to none, so each of its
+        tokens is one by itself, named by its `jti`; None where that is no UUID.
+        """
+        if self.sid is not None:
+            return self.sid
+        try:
+            return UUID(self.jti)
+        except ValueError:
+            return None
+
+    @property
     def is_service(self) -> bool:
         """Whether one of our services calls another, under `/internal/`."""
         return self.audience[0].endswith(_INTERNAL)
@@ -91,6 +105,12 @@ class TokenData:
 def internal_audience(service: str) -> str:
     """The audience of the service's `/internal/` operations."""
     return service + _INTERNAL
+
+
+@lru_cache(maxsize=64)
+def signing_key_id(kid: str) -> UUID:
+    """The UUID that stands for a signing key where subjects of revocations are UUIDs."""
+    return uuid5(NAMESPACE_URL, f"urn:phase-zero:signing-key:{kid}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared_lib.web._client_address import client_address
 
 _UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PLAIN = re.compile("[A-Za-z0-9_-]{1,64}")
-_LOG_CONTEXT = ("request_id", "client_request_id", "tenant_id", "person")
+_LOG_CONTEXT = ("request_id", "client_request_id", "tenant_id", "person", "client")
 _log = structlog.get_logger(__name__)
 
 

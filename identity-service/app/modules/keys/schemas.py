@@ -1,0 +1,58 @@
+"""What is shown of signing keys, and what a revocation takes. Never a private part."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from shared_lib.keys import KeyState
+
+
+def _without_nul(value: str) -> str:
+    """Refuse text that PostgreSQL cannot store. Raises ValueError."""
+    if "\x00" in value:
+        raise ValueError("PostgreSQL stores no NUL character")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeyRead:
+    """One key. `next_step_from` is when it may sign, is due to be followed, or retires."""
+
+    kid: str
+    state: KeyState
+    published_at: datetime
+    activated_at: datetime | None
+    deactivated_at: datetime | None
+    retired_at: datetime | None
+    revoked_at: datetime | None
+    next_step_from: datetime | None
+
+
+class KeyRevoke(BaseModel):
+    """Why a key is revoked: it stands in the audit trail."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+        AfterValidator(_without_nul),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRevocationRead:
+    """What a revocation did, and what it costs.
+
+    Every token of the key is refused from now on, here at once and in the core within seconds;
+    whoever has one refreshes it. `replaced_by` signs in place of a current key. Verifiers that
+    keep a key set and do not ask again for a key that they do not know refuse its tokens until
+    `replacement_known_from`; null: all know it, or none was needed.
+    """
+
+    kid: str
+    revoked_at: datetime
+    replaced_by: str | None
+    replacement_known_from: datetime | None

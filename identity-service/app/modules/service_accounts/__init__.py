@@ -1,0 +1,1 @@
+"""Service accounts: programs of organizations, and the secrets by which they authenticate."""

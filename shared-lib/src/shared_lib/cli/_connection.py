@@ -1,0 +1,37 @@
+"""Work on a database: one connection, and errors said in a line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+import typer
+
+from shared_lib.keys import KeysUndecryptable
+
+__all__ = ["connected", "instant"]
+
+R = TypeVar("R")
+
+
+def connected(dsn: str, work: Callable[[asyncpg.Connection], Awaitable[R]]) -> R:
+    """What `work` returns; exits with status 1, and the reason, when it or connecting fails."""
+
+    async def working() -> R:
+        connection = await asyncpg.connect(dsn, timeout=10)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(working())
+    except (OSError, TimeoutError, ValueError, KeysUndecryptable, asyncpg.PostgresError) as error:
+        hint = " (does PostgreSQL run?)" if isinstance(error, OSError) else ""
+        typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
+        raise typer.Exit(1) from error
+
+
+def instant(value: Any) -> str | None:
+    """RFC 3339 in UTC, whole seconds are enough for people and programs here."""
+    return None if value is None else str(value.strftime("%Y-%m-%dT%H:%M:%SZ"))
