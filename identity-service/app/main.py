@@ -16,10 +16,12 @@ from app.modules.invitations import router as invitations
 from app.modules.keys import router as keys
 from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
+from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
 from app.modules.revocations import service as revocations
 from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
+from app.modules.sign_ups import router as sign_ups
 from app.modules.tenants import router as tenants
 from app.modules.token import router as token
 from shared_lib.health import Detail, health_router
@@ -101,6 +103,8 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         token.router,
         sessions.router,
         people.router,
+        sign_ups.router,
+        password_resets.router,
         service_accounts.router,
         memberships.router,
         invitations.router,

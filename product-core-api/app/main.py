@@ -63,12 +63,8 @@ def create_app(settings: CoreSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         check_operations(app, public_paths)
-        await check_database(
-            databases.values(),
-            metadata,
-            DATABASE,
-            require_patched=settings.require_patched_postgres,
-        )
+        patched = settings.require_patched_postgres
+        await check_database(databases.values(), metadata, DATABASE, require_patched=patched)
         await keys.start()
         try:
             yield

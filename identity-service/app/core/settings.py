@@ -109,6 +109,9 @@ class IdentitySettings(MailSettings, ServiceSettings):
     refresh_grace: Annotated[int, Field(ge=0, le=60)] = 10
     """Seconds for which a spent refresh token gets the answer that it got before."""
 
+    session_retention: PositiveInt = 90 * _DAY
+    """Seconds for which sign-in sessions are kept when they are over."""
+
     jwks_max_age: PositiveInt = 300
     """Seconds for which verifiers keep the key set."""
 
