@@ -1,4 +1,4 @@
-"""Keys that were revoked, in a schema that does not know the word: kept, and still not published."""
+"""Keys that were revoked, where nobody knows the word: kept, and still not published."""
 
 import asyncpg
 

@@ -33,7 +33,7 @@ EXCEPTIONS = {
                 # told to all his organizations.
                 ("invitations", "worker"),
                 ("memberships", "worker"),
-                # `phasezero reconcile` tells of every revoked account; no more than that is granted.
+                # `phasezero reconcile` tells of revoked accounts; no more than that is granted.
                 ("service_accounts", "worker"),
                 # Reached by the functions below, each of which names one organization or person.
                 ("invitations", "definer"),
