@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from infra.postgres.urls import driver_url
+from tests.conftest import MakeSystem
 from tests.people import ACME, Caller, is_refused, sign_in
 from tests.system import ServiceProcess, System, WorkerProcess, eventually
 
@@ -26,6 +27,12 @@ $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN OLD; END $$;
 CREATE TRIGGER hold_settling BEFORE DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold_settling();
 """
 RELEASE_SETTLING = "DROP TRIGGER hold_settling ON jobs; DROP FUNCTION hold_settling()"
+
+
+@pytest.fixture(scope="module")
+def frail_system(make_system: MakeSystem) -> System:
+    """Without the probe, whose own revocations would be held where a test's should be."""
+    return make_system(IDENTITY_REVOCATION_PROBE_SECONDS="86400")
 
 
 @dataclass(frozen=True)
@@ -115,14 +122,24 @@ def change_role(system: System, owner: Caller) -> Change:
     )
 
 
+def tell_of_event(system: System, owner: Caller) -> Change:
+    statement = "SELECT count(*) FROM audit_events WHERE action = 'members.update'"
+    before = system.sql("product", statement)[0]["count"]
+    change_role(system, owner)
+    return Change(
+        arrived=lambda: system.sql("product", statement)[0]["count"] > before,
+        times=lambda: system.sql("product", statement)[0]["count"] - before,
+    )
+
+
 FACTS = [
     Fact(
-        name="tenant",
-        kind="tell_tenant",
-        sender="core",
-        receiving_table="tenants",
-        prepare=platform_of_an_active_acme,
-        happen=suspend,
+        name="event",
+        kind="send_security_event",
+        sender="identity",
+        receiving_table="audit_events",
+        prepare=lambda system: sign_in(system, "owner@acme.example.com"),
+        happen=tell_of_event,
     ),
     Fact(
         name="revocation",
@@ -139,6 +156,15 @@ FACTS = [
         receiving_table="members",
         prepare=lambda system: sign_in(system, "owner@acme.example.com"),
         happen=change_role,
+    ),
+    # The last one: it leaves Acme suspended.
+    Fact(
+        name="tenant",
+        kind="tell_tenant",
+        sender="core",
+        receiving_table="tenants",
+        prepare=platform_of_an_active_acme,
+        happen=suspend,
     ),
 ]
 
