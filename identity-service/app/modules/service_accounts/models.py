@@ -46,7 +46,12 @@ class ServiceAccount(Base):
             "info": tenant_table(
                 Grant("app", select=True, insert=True, update=("revoked_at", "tokens_not_before")),
                 Grant("auth", select=("tenant_id", "id", "role", "active", "tokens_not_before")),
-                policies=(Policy("auth", Predicate.ITSELF, "SELECT"),),
+                # For `phasezero reconcile`.
+                Grant("worker", select=("tenant_id", "id", "tokens_not_before")),
+                policies=(
+                    Policy("auth", Predicate.ITSELF, "SELECT"),
+                    Policy("worker", Predicate.EVERY_ROW, "SELECT"),
+                ),
             )
         },
     )

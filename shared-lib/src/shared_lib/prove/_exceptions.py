@@ -33,6 +33,8 @@ EXCEPTIONS = {
                 # told to all his organizations.
                 ("invitations", "worker"),
                 ("memberships", "worker"),
+                # `phasezero reconcile` tells of revoked accounts; no more than that is granted.
+                ("service_accounts", "worker"),
                 # Reached by the functions below, each of which names one organization or person.
                 ("invitations", "definer"),
                 ("memberships", "definer"),
