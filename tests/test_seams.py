@@ -98,6 +98,23 @@ def platform_of_an_active_globex(system: System) -> Caller:
     return admin
 
 
+def change_role(system: System, owner: Caller) -> Change:
+    members = {each["name"]: each for each in owner.identity("GET", "/members").json()["results"]}
+    viewer = members["Acme viewer"]
+    role = "standard" if viewer["role"] == "viewer" else "viewer"
+    answer = owner.identity("PATCH", f"/members/{viewer['id']}", json={"role": role})
+    assert answer.status_code == 200, answer.text
+    version = "SELECT version FROM memberships WHERE person_id = $1"
+    told = "SELECT role, version FROM members WHERE person_id = $1"
+    expected = (role, system.sql("identity", version, viewer["id"])[0]["version"])
+    return Change(
+        arrived=lambda: (
+            [tuple(row) for row in system.sql("product", told, viewer["id"])] == [expected]
+        ),
+        times=lambda: len(system.sql("product", told, viewer["id"])),
+    )
+
+
 FACTS = [
     Fact(
         name="tenant",
@@ -114,6 +131,14 @@ FACTS = [
         receiving_table="revocations",
         prepare=lambda system: sign_in(system, "standard@acme.example.com"),
         happen=sign_out,
+    ),
+    Fact(
+        name="member",
+        kind="tell_member",
+        sender="identity",
+        receiving_table="members",
+        prepare=lambda system: sign_in(system, "owner@acme.example.com"),
+        happen=change_role,
     ),
 ]
 
@@ -166,7 +191,7 @@ def after_the_receipt(system: System, fact: Fact) -> Change:
     with settling_held(system, fact):
         change = fact.happen(system, prepared)
         eventually("the worker is held", lambda: held_up(system, fact.sender))
-        assert change.arrived()
+        eventually("the fact arrives", change.arrived)
         worker_of(system, fact.sender).kill()
         end_held_up(system, fact.sender)
     let_leases_end(system, fact)

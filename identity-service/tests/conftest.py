@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import jwt
 import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
@@ -44,13 +45,15 @@ class Received:
 @dataclass
 class CoreReceiver:
     """Stands where the core would: real HTTP on 127.0.0.1. `status` is what it answers;
-    a request that names one of the `refused` subjects gets 422.
+    a request that names one of the `refused` subjects gets 422. Tokens are accepted until their
+    session is revoked, and for ever when it is `deaf`.
     """
 
     port: int = 0
     status: int = 204
     received: list[Received] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    deaf: bool = False
 
     @property
     def url(self) -> str:
@@ -92,6 +95,16 @@ class CoreReceiver:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                token = self.headers["Authorization"].removeprefix("Bearer ")
+                sid = jwt.decode(token, options={"verify_signature": False})["sid"]
+                revoked = bool(receiver.revoked(sid)) and not receiver.deaf
+                body = json.dumps({"detail": "token_revoked"} if revoked else {}).encode()
+                self.send_response(401 if revoked else 200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             do_PUT = do_POST  # noqa: N815  the name that the base class calls
 
@@ -224,6 +237,7 @@ def make_settings(
         "encryption_key": ENCRYPTION_KEY,
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
+        **dict.fromkeys(("mail_limit_address", "sign_in_limit_address"), "off"),  # all have one
         **ARGON2,
     }
     urls = {

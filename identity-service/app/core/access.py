@@ -22,9 +22,9 @@ def public(
     return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions, oauth=oauth)))
 
 
-def signed_in() -> Any:
+def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
     """Declare that a person calls, in whatever state his organization is."""
-    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE)))
+    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE, transactions=transactions)))
 
 
 def organization(*roles: str) -> Any:
