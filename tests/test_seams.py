@@ -16,7 +16,7 @@ import pytest
 
 from infra.postgres.urls import driver_url
 from tests.conftest import MakeSystem
-from tests.people import ACME, Caller, is_refused, sign_in
+from tests.people import GLOBEX, Caller, is_refused, sign_in
 from tests.system import ServiceProcess, System, WorkerProcess, eventually
 
 pytestmark = pytest.mark.database
@@ -83,22 +83,22 @@ def sign_out(system: System, member: Caller) -> Change:
 
 
 def suspend(system: System, admin: Caller) -> Change:
-    answer = admin.core("POST", f"/admin/orgs/{ACME}/suspend", json={"reason": "Unpaid"})
+    answer = admin.core("POST", f"/admin/orgs/{GLOBEX}/suspend", json={"reason": "Unpaid"})
     assert answer.status_code == 200, answer.text
     suspended = "SELECT count(*) FROM tenants WHERE id = $1 AND status = 'suspended'"
 
     def times() -> int:
-        found: int = system.sql("identity", suspended, ACME)[0]["count"]
+        found: int = system.sql("identity", suspended, GLOBEX)[0]["count"]
         return found
 
     return Change(arrived=lambda: times() == 1, times=times)
 
 
-def platform_of_an_active_acme(system: System) -> Caller:
-    """The platform's admin; what a test before this one did to Acme is undone, and told."""
+def platform_of_an_active_globex(system: System) -> Caller:
+    """The platform's admin; what a test before this one did to Globex is undone, and told."""
     admin = sign_in(system, "platform@numbersence.com")
-    if admin.core("GET", f"/admin/orgs/{ACME}").json()["status"] != "active":
-        answer = admin.core("POST", f"/admin/orgs/{ACME}/reactivate", json={})
+    if admin.core("GET", f"/admin/orgs/{GLOBEX}").json()["status"] != "active":
+        answer = admin.core("POST", f"/admin/orgs/{GLOBEX}/reactivate", json={})
         assert answer.status_code == 200, answer.text
     told = "SELECT FROM jobs WHERE kind = 'tell_tenant'"
     eventually("identity knows", lambda: not system.sql("product", told))
@@ -157,13 +157,12 @@ FACTS = [
         prepare=lambda system: sign_in(system, "owner@acme.example.com"),
         happen=change_role,
     ),
-    # The last one: it leaves Acme suspended.
     Fact(
         name="tenant",
         kind="tell_tenant",
         sender="core",
         receiving_table="tenants",
-        prepare=platform_of_an_active_acme,
+        prepare=platform_of_an_active_globex,
         happen=suspend,
     ),
 ]
