@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '2026_11_20_key_revocation'
+down_revision = '2026_11_20_service_accounts'
 branch_labels = None
 depends_on = None
 
