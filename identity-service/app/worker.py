@@ -9,6 +9,7 @@ import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.metrics import RevocationMetrics
 from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
@@ -23,7 +24,7 @@ from app.modules.password_resets.jobs import delete_old_password_resets, send_pa
 from app.modules.password_resets.service import SEND as SEND_PASSWORD_RESET
 from app.modules.people.jobs import send_password_changed
 from app.modules.people.passwords import SEND_CHANGED as SEND_PASSWORD_CHANGED
-from app.modules.revocations.jobs import send_revocation
+from app.modules.revocations.jobs import probe_revocations, send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
 from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
@@ -71,7 +72,16 @@ def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
     """Recurring work whose pace is a setting."""
     # Often enough for schedules of tests; each look is one statement.
     pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
-    return (*RECURRING, Every("turn_keys", turn_keys, pace))
+    return (
+        *RECURRING,
+        Every("turn_keys", turn_keys, pace),
+        Every(
+            "probe_revocations",
+            probe_revocations,
+            timedelta(seconds=settings.revocation_probe_seconds),
+            lane=URGENT,  # it waits for nothing but what it measures
+        ),
+    )
 
 
 @asynccontextmanager
@@ -94,8 +104,13 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.core_url, trust_env=False)
         )
-        internal = InternalClient(http, process.internal_token)
-        context = WorkerContext(process, internal, make_mailer(settings))
+        context = WorkerContext(
+            process,
+            InternalClient(http, process.internal_token),
+            make_mailer(settings),
+            http,
+            RevocationMetrics(metrics.registry),
+        )
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

@@ -63,15 +63,13 @@ def create_app(settings: CoreSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         check_operations(app, public_paths)
-        pools = list(dict.fromkeys(databases.values()))
-        await check_database(
-            pools, metadata, DATABASE, require_patched=settings.require_patched_postgres
-        )
+        patched = settings.require_patched_postgres
+        await check_database(databases.values(), metadata, DATABASE, require_patched=patched)
         await keys.start()
         try:
             yield
         finally:
-            await _close(keys, http, limiter, pools)
+            await _close(keys, http, limiter, databases.values())
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
@@ -104,7 +102,7 @@ async def _close(
     await keys.aclose()
     await http.aclose()
     await limiter.aclose()
-    for pool in pools:
+    for pool in dict.fromkeys(pools):
         await pool.aclose()
 
 

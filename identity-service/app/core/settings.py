@@ -124,7 +124,7 @@ class IdentitySettings(MailSettings, ServiceSettings):
     key_rotation_days: Annotated[float, Field(gt=0)] = 30
     """Days that a key signs before the next one takes over by itself."""
 
-    revocation_bound_seconds: Annotated[float, Field(gt=0)] = 5
+    revocation_bound_seconds: Annotated[float, Field(gt=0, le=10)] = 5
     """Seconds within which the core refuses whoever lost access; beyond them health says so."""
 
     revocation_probe_seconds: Annotated[float, Field(ge=1)] = 15

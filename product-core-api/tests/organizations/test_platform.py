@@ -289,3 +289,12 @@ async def test_bad_filters_are_refused(tenant: Tenant, bad: dict[str, str]) -> N
     response = await staff(tenant, "GET", f"/admin/orgs?{urlencode(bad)}")
     assert response.status_code == 422, response.text
     assert [error["field"] for error in response.json()["errors"]] == [f"query.{next(iter(bad))}"]
+
+
+async def test_support_does_not_enter_a_purged_organization(  # T33
+    make_tenant: MakeOrganization,
+) -> None:
+    tenant = await make_tenant(status="purged", support_access="read_write")
+    body = {"reason": "They say it is gone"}
+    refused = await staff(tenant, "POST", f"/support/impersonate/{tenant.id}", body)
+    assert (refused.status_code, refused.json()["detail"]) == (404, "organization_not_found")

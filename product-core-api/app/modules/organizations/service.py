@@ -160,8 +160,11 @@ async def tenant_fact(tx: ServiceTx, tenant_id: UUID) -> TenantFact | None:
 
 
 async def hold_organization(tx: PlatformTx, tenant_id: UUID) -> OrganizationRead:
-    """Any organization, unchanged until the transaction ends. Raises OrganizationNotFound."""
-    return _found(await repository.hold_organization(tx, tenant_id))
+    """Any but a purged one, unchanged until the transaction ends. Raises OrganizationNotFound."""
+    organization = _found(await repository.hold_organization(tx, tenant_id))
+    if organization.status == OrganizationStatus.PURGED:
+        raise OrganizationNotFound
+    return organization
 
 
 async def require_organization(tx: ServiceTx, tenant_id: UUID) -> None:

@@ -64,7 +64,7 @@ async def impersonate(
     """
     agent = _token(unit)
     async with unit.transaction() as tx:
-        _check_consent(await organizations.get_organization(tx, tenant_id), wish.mode)
+        _check_consent(await organizations.hold_organization(tx, tenant_id), wish.mode)
     session_id, started_at = uuid7(), utc_now()
     expires_at = started_at + timedelta(minutes=wish.minutes)
     token = await identity.exchange(
