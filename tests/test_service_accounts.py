@@ -27,7 +27,7 @@ def test_a_service_account_works_in_the_core_until_it_is_revoked(
     assert owner.identity("DELETE", f"/service-accounts/{account.id}").status_code == 204
     refused = account.ask()
     assert refusal(refused) == (401, "invalid_client")
-    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"), 5)
+    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"))
     for method, path in (("GET", "/me"), ("DELETE", f"/popups/{created.json()['id']}")):
         assert refusal(machine.core(method, path)) == (401, "token_revoked")
     assert owner.core("DELETE", f"/popups/{created.json()['id']}").status_code == 204
@@ -48,7 +48,7 @@ def test_a_token_that_is_given_back_is_refused_in_the_core(owner: Caller) -> Non
     account = create_account(owner)
     machine, other = account.sign_in(), account.sign_in()
     assert account.post("/revoke", token=machine.access_token).status_code == 200
-    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"), 5)
+    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"))
     assert other.popups()
     told = [
         account.post("/introspect", token=each.access_token).json()["active"]
@@ -62,7 +62,7 @@ def test_a_person_who_gives_a_token_back_is_out(system: System) -> None:
     url = f"{system.identity.url}/revoke"
     given_back = system.client.post(url, data={"token": str(person.refresh_token)})
     assert given_back.status_code == 200
-    eventually("the core hears of it", lambda: is_refused(person, "token_revoked"), 5)
+    eventually("the core hears of it", lambda: is_refused(person, "token_revoked"))
 
 
 def test_secrets_turn_while_the_program_works(owner: Caller) -> None:
@@ -75,7 +75,7 @@ def test_secrets_turn_while_the_program_works(owner: Caller) -> None:
     assert machine.popups()
     out = owner.identity("DELETE", f"{secrets}/{account.secret_id}?revoke_tokens=true")
     assert out.status_code == 204
-    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"), 5)
+    eventually("the core hears of it", lambda: is_refused(machine, "token_revoked"))
 
 
 def test_the_customer_reads_who_made_the_account(owner: Caller) -> None:
