@@ -7,7 +7,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import httpx
 
 from shared_lib.testing.forgery import claims_of
-from tests.system import System
+from shared_lib.testing.mail import links_in, mails_in
+from tests.system import System, eventually
 
 API = "/api/v1"
 PASSWORD = "demo-password-123"
@@ -116,6 +117,33 @@ def create_account(owner: Caller, role: str = "standard", name: str = "Importer"
     secret = response.json()["secret"]
     owner.system.secrets.add(secret["client_secret"])
     return Account(owner.system, secret["client_id"], secret["id"], secret["client_secret"])
+
+
+def invite(owner: Caller, email: str, role: str = "standard") -> tuple[str, str]:
+    """Invite an address into the organization of `owner`: the invitation's id, its link's token."""
+    body = {"email": email, "role": role}
+    response = owner.identity("POST", "/invitations", json=body)
+    assert response.status_code == 201, response.text
+    directory = owner.system.configuration.data / "mail"
+    before = len(mails_in(directory, email))
+    links = eventually(
+        "the invitation is mailed",
+        lambda: [link for mail in mails_in(directory, email)[before:] for link in links_in(mail)],
+    )
+    token = next(link.partition("#token=")[2] for link in links if "#token=" in link)
+    owner.system.secrets.add(token)
+    return response.json()["id"], token
+
+
+def join(owner: Caller, email: str, role: str = "standard") -> "Caller":
+    """Invite somebody new, let him accept, and sign him in."""
+    _, token = invite(owner, email, role)
+    response = owner.system.client.post(
+        f"{owner.system.identity.url}/invitations/accept",
+        json={"token": token, "name": "Grace Hopper", "password": PASSWORD},
+    )
+    assert response.status_code == 201, response.text
+    return sign_in(owner.system, email)
 
 
 def token_request(system: System, **form: str) -> httpx.Response:

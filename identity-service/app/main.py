@@ -16,12 +16,15 @@ from app.modules.invitations import router as invitations
 from app.modules.keys import router as keys
 from app.modules.memberships import router as memberships
 from app.modules.models import DATABASE, metadata
+from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
+from app.modules.revocations import service as revocations
 from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
+from app.modules.sign_ups import router as sign_ups
 from app.modules.tenants import router as tenants
 from app.modules.token import router as token
-from shared_lib.health import health_router
+from shared_lib.health import Detail, health_router
 from shared_lib.jobs import worker_details
 from shared_lib.logging import configure_logging
 from shared_lib.settings import SettingsError
@@ -92,11 +95,16 @@ def _include_routers(app: FastAPI, process: Process) -> None:
         process.keyring.signing_key()
 
     checks = {"database": process.databases.worker.check, "keys": check_keys}
-    details = {"jobs": lambda: worker_details(process.databases.worker, queue)}
+    details: dict[str, Detail] = {
+        "jobs": lambda: worker_details(process.databases.worker, queue),
+        "revocation": lambda: revocations.bound(process.databases.worker, process.settings),
+    }
     for router in (
         token.router,
         sessions.router,
         people.router,
+        sign_ups.router,
+        password_resets.router,
         service_accounts.router,
         memberships.router,
         invitations.router,

@@ -9,6 +9,7 @@ import httpx
 
 from app.core.database import Databases
 from app.core.jobs import WorkerContext, queue
+from app.core.metrics import RevocationMetrics
 from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
@@ -19,10 +20,18 @@ from app.modules.memberships.jobs import tell_member, tell_person
 from app.modules.memberships.service import TELL as TELL_MEMBER
 from app.modules.memberships.service import TELL_PERSON
 from app.modules.models import DATABASE, metadata
-from app.modules.revocations.jobs import send_revocation
+from app.modules.password_resets.jobs import delete_old_password_resets, send_password_reset
+from app.modules.password_resets.service import SEND as SEND_PASSWORD_RESET
+from app.modules.people.jobs import send_password_changed
+from app.modules.people.passwords import SEND_CHANGED as SEND_PASSWORD_CHANGED
+from app.modules.revocations.jobs import probe_revocations, send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
 from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
+from app.modules.sessions.ending import SEND_THEFT
+from app.modules.sessions.jobs import delete_old_sessions, send_session_theft
+from app.modules.sign_ups.jobs import delete_old_sign_ups, send_sign_up
+from app.modules.sign_ups.service import SEND as SEND_SIGN_UP
 from shared_lib.internal_client import InternalClient
 from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
@@ -30,6 +39,7 @@ from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import check_database
 
+_PATIENT = Backoff(longest=900)
 KINDS: tuple[JobKind, ...] = (
     # For ever, and never long apart: people who lost access are still inside.
     JobKind(
@@ -43,9 +53,18 @@ KINDS: tuple[JobKind, ...] = (
     JobKind(TELL_PERSON, tell_person, attempts=None, backoff=Backoff(first=0.5, longest=60)),
     mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
+    # Links for as long as they are worth something, warnings for a day.
+    JobKind(SEND_SIGN_UP, send_sign_up, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_PASSWORD_RESET, send_password_reset, attempts=20),
+    JobKind(SEND_PASSWORD_CHANGED, send_password_changed, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_THEFT, send_session_theft, attempts=100, backoff=_PATIENT),
 )
+_HOUR = timedelta(hours=1)
 RECURRING: tuple[Every, ...] = (
-    Every("delete_idempotency_keys", kept_answers.forget_old, timedelta(hours=1)),
+    Every("delete_old_sessions", delete_old_sessions, _HOUR),
+    Every("delete_old_sign_ups", delete_old_sign_ups, _HOUR),
+    Every("delete_old_password_resets", delete_old_password_resets, _HOUR),
+    Every("delete_idempotency_keys", kept_answers.forget_old, _HOUR),
 )
 
 
@@ -53,7 +72,16 @@ def recurring_of(settings: IdentitySettings) -> tuple[Every, ...]:
     """Recurring work whose pace is a setting."""
     # Often enough for schedules of tests; each look is one statement.
     pace = timedelta(seconds=min(60.0, settings.schedule.margin / 4))
-    return (*RECURRING, Every("turn_keys", turn_keys, pace))
+    return (
+        *RECURRING,
+        Every("turn_keys", turn_keys, pace),
+        Every(
+            "probe_revocations",
+            probe_revocations,
+            timedelta(seconds=settings.revocation_probe_seconds),
+            lane=URGENT,  # it waits for nothing but what it measures
+        ),
+    )
 
 
 @asynccontextmanager
@@ -76,8 +104,13 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.core_url, trust_env=False)
         )
-        internal = InternalClient(http, process.internal_token)
-        context = WorkerContext(process, internal, make_mailer(settings))
+        context = WorkerContext(
+            process,
+            InternalClient(http, process.internal_token),
+            make_mailer(settings),
+            http,
+            RevocationMetrics(metrics.registry),
+        )
         if settings.metrics_port is not None:
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(

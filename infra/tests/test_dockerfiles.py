@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
 from typing_extensions import override
@@ -171,4 +170,4 @@ def command_of_development(name: str, port: int) -> list[str]:
     (command,) = recorder.commands
     command[0] = "python"
     command[command.index("--host") + 1] = "0.0.0.0"  # noqa: S104 - of a container
-    return cast("list[str]", command)
+    return command

@@ -1,7 +1,7 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -23,6 +23,7 @@ from app.modules.models import metadata
 from app.modules.organizations import router as organizations
 from app.modules.popups import router as popups
 from app.modules.revocations import router as revocations
+from app.modules.stats import router as stats
 from app.modules.support_sessions import router as support_sessions
 from shared_lib.health import health_router
 from shared_lib.jobs import worker_details
@@ -62,23 +63,18 @@ def create_app(settings: CoreSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         check_operations(app, public_paths)
-        pools = list(dict.fromkeys(databases.values()))
-        await check_database(
-            pools, metadata, DATABASE, require_patched=settings.require_patched_postgres
-        )
+        patched = settings.require_patched_postgres
+        await check_database(databases.values(), metadata, DATABASE, require_patched=patched)
         await keys.start()
         try:
             yield
         finally:
-            await keys.aclose()
-            await http.aclose()
-            await limiter.aclose()
-            for pool in pools:
-                await pool.aclose()
+            await _close(keys, http, limiter, databases.values())
 
     app = ServiceApp(title="product-core-api", version="1.0.0", lifespan=lifespan)
     app.state.runtime = Runtime(databases, admission, events, PLATFORM_ROLES, kept_answers)
     app.state.keys = keys
+    app.state.settings = settings
     app.state.identity = _identity(settings, http, verifier)
     _include_routers(app, databases[Scope.SERVICE], keys)
     public_paths.documents = install_docs(app, openapi_url=f"{API}/openapi.json")
@@ -98,6 +94,16 @@ def _verifier(settings: CoreSettings, keys: JwksClient) -> TokenVerifier:
     verifier = TokenVerifier(issuer=settings.issuer, keys=keys, audience=CORE_AUDIENCE)
     keys.on_removed(verifier.forget_key)
     return verifier
+
+
+async def _close(
+    keys: JwksClient, http: httpx.AsyncClient, limiter: RateLimiter, pools: Iterable[Database]
+) -> None:
+    await keys.aclose()
+    await http.aclose()
+    await limiter.aclose()
+    for pool in dict.fromkeys(pools):
+        await pool.aclose()
 
 
 def _limiter(settings: CoreSettings) -> RateLimiter:
@@ -131,15 +137,17 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         popups.router,
         me.router,
         organizations.org_router,
+        organizations.orgs_router,
         support_sessions.org_router,
         audit_events.org_router,
         support_sessions.support_router,
         organizations.support_router,
         audit_events.support_router,
         organizations.admin_router,
+        stats.router,
     ):
         app.include_router(router, prefix=API)
-    for router in (members.router, revocations.router):
+    for router in (members.router, revocations.router, audit_events.internal_router):
         app.include_router(router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 

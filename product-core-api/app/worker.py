@@ -15,6 +15,8 @@ from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events.models import events
 from app.modules.models import metadata
+from app.modules.organizations.jobs import tell_tenant
+from app.modules.organizations.service import TELL as TELL_TENANT
 from app.modules.support_sessions.jobs import (
     MAIL_RECEIPT,
     MAIL_STARTED,
@@ -26,13 +28,21 @@ from app.modules.support_sessions.jobs import (
 )
 from app.modules.support_sessions.service import SEND_RECEIPT, SEND_STARTED
 from shared_lib.internal_client import InternalClient
-from shared_lib.jobs import Every, JobKind, Worker, WorkerMetrics, run_worker
+from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
 from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Runtime, Scope, check_database
 
 KINDS: tuple[JobKind, ...] = (
+    # For ever, and soon: founders wait to get in, and suspended people may be in at identity.
+    JobKind(
+        TELL_TENANT,
+        tell_tenant,
+        lane=URGENT,
+        attempts=None,
+        backoff=Backoff(first=0.5, longest=30),
+    ),
     JobKind(SEND_STARTED, send_support_started, attempts=None),
     JobKind(SEND_RECEIPT, send_support_receipt, attempts=None),
     mail_kind(MAIL_STARTED, mail_support_started),

@@ -149,6 +149,29 @@ def _revocation(world: World) -> dict[str, object]:
     return {"revocations": [one]}
 
 
+def security_event(tenant_id: UUID, /, **changes: object) -> dict[str, object]:
+    """An event as the identity service tells it."""
+    good: dict[str, object] = {
+        "tenant_id": str(tenant_id),
+        "id": str(uuid4()),
+        "occurred_at": utc_now().isoformat(),
+        "actor_id": str(uuid4()),
+        "actor_role": "owner",
+        "subject_id": str(uuid4()),
+        "action": "members.update",
+        "resource": "members",
+        "resource_id": str(uuid4()),
+        "outcome": "succeeded",
+        "code": None,
+        "reason": None,
+        "client_ip": "203.0.113.7",
+        "user_agent": "curl/8",
+        "request_id": str(uuid4()),
+        "changes": {"role": ["viewer", "admin"]},
+    }
+    return {name: value for name, value in (good | changes).items() if value != "absent"}
+
+
 _API = "/api/v1"
 
 # By operationId. The identity service is not there, so what asks it is let through when it says so.
@@ -156,6 +179,9 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "live": lambda _: Call("GET", "/health/live"),
     "ready": lambda _: Call("GET", "/health/ready"),
     "receive_revocations": lambda w: Call("POST", "/internal/revocations", _revocation(w)),
+    "receive_audit_events": lambda w: Call(
+        "POST", "/internal/audit-events", {"events": [security_event(w.tenant.id)]}
+    ),
     "receive_member": lambda w: Call(
         "PUT", f"/internal/members/{w.tenant.id}/{w.person_id}", _member()
     ),
@@ -187,6 +213,26 @@ RECIPES: dict[str, Callable[[World], Call]] = {
     "list_support_audit_events": lambda w: Call(
         "GET", f"{_API}/support/audit-log?tenant_id={w.tenant.id}"
     ),
+    "found_organization": lambda _: Call(
+        "POST", f"{_API}/orgs", {"name": "Own", "slug": f"own-{uuid4().hex}"}
+    ),
+    "create_organization": lambda _: Call(
+        "POST",
+        f"{_API}/admin/orgs",
+        {"name": "New", "slug": f"new-{uuid4().hex}", "first_owner_email": "first@example.com"},
+    ),
+    "get_organization": lambda w: Call("GET", f"{_API}/admin/orgs/{w.tenant.id}"),
+    "update_organization": lambda w: Call(
+        "PATCH", f"{_API}/admin/orgs/{w.tenant.id}", {"name": "Renamed"}
+    ),
+    "extend_trial": lambda w: Call(
+        "POST", f"{_API}/admin/orgs/{w.tenant.id}/extend-trial", {"days": 7, "reason": "They asked"}
+    ),
+    "mark_paid": lambda w: Call("POST", f"{_API}/admin/orgs/{w.tenant.id}/mark-paid", {}),
+    "mark_unpaid": lambda w: Call(
+        "POST", f"{_API}/admin/orgs/{w.tenant.id}/mark-unpaid", {"reason": "Charged back"}
+    ),
+    "get_stats": lambda _: Call("GET", f"{_API}/admin/stats"),
     "list_organizations": lambda _: Call("GET", f"{_API}/admin/orgs"),
     "suspend_organization": lambda w: Call(
         "POST", f"{_API}/admin/orgs/{w.tenant.id}/suspend", {"reason": "Unpaid"}

@@ -1,10 +1,13 @@
 """The catalogue's rules find nothing here, and each finds the fault that it is for."""
 
+from collections.abc import AsyncIterator
+
 import asyncpg
 import pytest
 
 from app.core.models import DATABASE
 from shared_lib.prove import RULES, faults_of, read_catalogue
+from shared_lib.testing.postgres import Cluster
 
 pytestmark = pytest.mark.database
 
@@ -23,7 +26,7 @@ FAULTS = {
     "CREATE FUNCTION tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS"
     " $$ SELECT current_setting('app.current_tenant')::uuid $$;"
     " ALTER POLICY popups_app ON popups USING (tenant_id = tenant())": "policy_functions",
-    "ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug;"
+    "DELETE FROM popups; ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug;"
     " ALTER TABLE popups ADD UNIQUE (slug)": "keys",
     "CREATE UNIQUE INDEX one_name ON popups (name, tenant_id)": "keys",
     "ALTER TABLE popups ADD UNIQUE (tenant_id, id, name); ALTER TABLE popups ADD parent uuid;"
@@ -49,6 +52,15 @@ FAULTS = {
     "CREATE SCHEMA elsewhere": "strays",
     "CREATE RULE quiet AS ON DELETE TO popups DO INSTEAD NOTHING": "strays",
 }
+
+
+@pytest.fixture(scope="module")
+async def admin(cluster: Cluster) -> AsyncIterator[asyncpg.Connection]:
+    """The administrator of a database without rows, which would stand in the way of some faults."""
+    async with cluster.clone() as name:
+        connection = await asyncpg.connect(cluster.admin_url(name))
+        yield connection
+        await connection.close()
 
 
 async def faults(admin: asyncpg.Connection) -> dict[str, list[str]]:

@@ -74,9 +74,13 @@ ALLOWED = {
 }
 
 
+# Where the role may read some columns only.
+READABLE = {"organizations": "tenant_id, name, status, paid, version"}
+
+
 def statement(table: str, verb: str) -> str:
     return {
-        "SELECT": f"SELECT * FROM {table} WHERE tenant_id = $1",  # noqa: S608
+        "SELECT": f"SELECT {READABLE.get(table, '*')} FROM {table} WHERE tenant_id = $1",  # noqa: S608
         "INSERT": INSERTS[table],
         "UPDATE": UPDATES[table],
         "DELETE": f"DELETE FROM {table} WHERE tenant_id = $1",  # noqa: S608
@@ -228,6 +232,7 @@ async def test_keys_and_indexes_lead_with_the_tenant(admin: asyncpg.Connection) 
     )
     assert {row["name"] for row in rows} == {
         "uq_organizations_slug",  # names are unique in the whole product
+        "ix_organizations_founder",  # the one that counts what a person founded
         "ix_organizations_newest",  # these: what staff look up across organizations
         "ix_audit_events_of_all",
         "ix_audit_events_of_actor",
@@ -243,12 +248,29 @@ async def test_a_suspension_cannot_be_lifted_by_sql(
 ) -> None:
     tenant = await make_tenant(status="suspended")
     await enter(app_role, tenant.id)
+    first = ("founder_id = tenant_id", "first_owner_email = 'x'")
     columns = ("status = 'active'", "paid = true", "trial_ends_at = now()", "suspended_at = NULL")
-    for change in (*columns, "suspension_reason = NULL", "slug = 'x'", "created_at = now()"):
+    for change in (
+        *first,
+        *columns,
+        "suspension_reason = NULL",
+        "slug = 'x'",
+        "created_at = now()",
+    ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with app_role.transaction():
                 await app_role.execute(f"UPDATE organizations SET {change}")  # noqa: S608
     assert await app_role.execute("UPDATE organizations SET name = 'Renamed'") == "UPDATE 1"
+
+
+async def test_who_came_first_is_not_for_members(
+    app_role: asyncpg.Connection, make_tenant: MakeOrganization
+) -> None:
+    await enter(app_role, (await make_tenant()).id)
+    for columns in ("founder_id", "first_owner_email", "*"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            async with app_role.transaction():
+                await app_role.fetch(f"SELECT {columns} FROM organizations")  # noqa: S608
 
 
 async def test_a_support_session_cannot_be_lengthened_by_sql(

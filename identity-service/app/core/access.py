@@ -22,9 +22,13 @@ def public(
     return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions, oauth=oauth)))
 
 
-def signed_in() -> Any:
-    """Declare that a person calls, in whatever state his organization is."""
-    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE)))
+def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
+    """Declare that a person calls, in whatever state his organization is.
+
+    No support session: its token is not for identity, and the declaration says so once more.
+    """
+    access = Access(Scope.USER, modes=ANY_MODE, support=False, transactions=transactions)
+    return Depends(Guard(access))
 
 
 def organization(*roles: str) -> Any:
@@ -32,7 +36,8 @@ def organization(*roles: str) -> Any:
 
     Whatever state it is in: admission refuses when it is suspended, and trials are the core's.
     """
-    return Depends(Guard(Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE)))
+    access = Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE, support=False)
+    return Depends(Guard(access))
 
 
 def platform(*roles: str, transactions: Literal["request", "own"] = "request") -> Any:

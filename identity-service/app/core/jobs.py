@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import httpx
+
+from app.core.metrics import RevocationMetrics
 from app.core.models import metadata
 from app.core.process import Process
 from app.core.settings import IdentitySettings
@@ -17,12 +20,14 @@ queue = JobQueue(metadata, enqueuers=("auth", "platform"))
 @dataclass(frozen=True)
 class WorkerContext:
     """One worker process. `internal` tells the core, `mailer` sends mail; `process` signs, and
-    holds the pools.
+    holds the pools. `core` reaches the core as anybody does, for the probe.
     """
 
     process: Process
     internal: InternalClient
     mailer: Mailer
+    core: httpx.AsyncClient
+    revocations: RevocationMetrics
 
     @property
     def settings(self) -> IdentitySettings:

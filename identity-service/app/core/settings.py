@@ -109,6 +109,9 @@ class IdentitySettings(MailSettings, ServiceSettings):
     refresh_grace: Annotated[int, Field(ge=0, le=60)] = 10
     """Seconds for which a spent refresh token gets the answer that it got before."""
 
+    session_retention: PositiveInt = 90 * _DAY
+    """Seconds for which sign-in sessions are kept when they are over."""
+
     jwks_max_age: PositiveInt = 300
     """Seconds for which verifiers keep the key set."""
 
@@ -121,7 +124,7 @@ class IdentitySettings(MailSettings, ServiceSettings):
     key_rotation_days: Annotated[float, Field(gt=0)] = 30
     """Days that a key signs before the next one takes over by itself."""
 
-    revocation_bound_seconds: Annotated[float, Field(gt=0)] = 5
+    revocation_bound_seconds: Annotated[float, Field(gt=0, le=10)] = 5
     """Seconds within which the core refuses whoever lost access; beyond them health says so."""
 
     revocation_probe_seconds: Annotated[float, Field(ge=1)] = 15

@@ -82,7 +82,7 @@ $$
 MEMBER_PROFILE = """
 CREATE FUNCTION public.member_profile(person uuid)
 RETURNS TABLE (email text, name text, active boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.email, p.name, p.active
     FROM public.memberships m JOIN public.people p ON p.id = m.person_id
     WHERE m.tenant_id = current_setting('app.current_tenant', true)::uuid AND m.person_id = person
@@ -223,7 +223,8 @@ def upgrade() -> None:
     op.execute('GRANT SELECT (id, active) ON service_accounts TO identity_definer')
     op.execute('CREATE POLICY memberships_worker ON memberships FOR ALL TO identity_worker USING (true) WITH CHECK (true)')
     op.execute('CREATE POLICY memberships_definer ON memberships FOR ALL TO identity_definer USING (true) WITH CHECK (true)')
-    op.execute("CREATE POLICY memberships_auth_update ON memberships FOR UPDATE TO identity_auth USING (person_id = (SELECT current_setting('app.current_person', true)::uuid))")
+    op.execute('DROP POLICY memberships_auth_select ON memberships')
+    op.execute("CREATE POLICY memberships_auth ON memberships FOR ALL TO identity_auth USING (person_id = (SELECT current_setting('app.current_person', true)::uuid)) WITH CHECK (person_id = (SELECT current_setting('app.current_person', true)::uuid))")
     op.execute('GRANT SELECT, UPDATE (role, active, version, tokens_not_before, updated_at) ON memberships TO identity_app')
     op.execute('GRANT SELECT, UPDATE (updated_at) ON memberships TO identity_auth')
     op.execute('GRANT SELECT, INSERT, UPDATE (version, updated_at) ON memberships TO identity_worker')
@@ -251,8 +252,9 @@ def downgrade() -> None:
     )
     op.execute("SET LOCAL ROLE identity_owner")
     op.drop_table('invitations')
-    for policy in ('worker', 'definer', 'auth_update'):
+    for policy in ('worker', 'definer', 'auth'):
         op.execute(f'DROP POLICY memberships_{policy} ON memberships')
+    op.execute("CREATE POLICY memberships_auth_select ON memberships FOR SELECT TO identity_auth USING (person_id = (SELECT current_setting('app.current_person', true)::uuid))")
     op.execute('REVOKE UPDATE (role, active, updated_at) ON memberships FROM identity_app')
     op.execute('REVOKE UPDATE (updated_at) ON memberships FROM identity_auth')
     op.execute('REVOKE ALL ON memberships FROM identity_worker, identity_definer')

@@ -30,6 +30,7 @@ GOOD = {
         ("jwks_max_age", 299),
         ("key_margin", 59),
         ("longest_token", 3599),
+        ("key_rotation_days", 90.1),
         ("core_client_secret", "short"),
         ("issuer", "http://identity.example.com"),
         ("smtp_tls", "none"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,17 +13,10 @@ import jwt
 import pytest
 
 from app.core.settings import IdentitySettings
+from shared_lib.testing.operator import Operator
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import (
-    CoreReceiver,
-    Identity,
-    bearer,
-    client_of,
-    eventually,
-    make_settings,
-    running,
-    working,
-)
+from tests.conftest import Identity, bearer, client_of, make_settings, running, working
+from tests.core_receiver import CoreReceiver, eventually
 
 REASON = "The signing host was broken into"
 
@@ -206,3 +200,42 @@ async def test_a_revocation_needs_a_reason(own: Identity, reason: str | None) ->
     response = await revoke(own, token, kid_of(token), reason=reason)
     assert response.status_code == 422
     assert await is_alive(own, token)
+
+
+async def test_what_the_operators_program_leaves_arrives(
+    own: Identity, core: CoreReceiver, tmp_path: Path
+) -> None:
+    """`phasezero` knows the names and arguments of the jobs by heart; here is where they count."""
+    token = await token_of(own)
+    revoked = kid_of(token)
+    settings = own.settings
+    operator = Operator(
+        tmp_path,
+        {
+            "IDENTITY_WORKER_DATABASE_URL": settings.worker_database_url.get_secret_value(),
+            "IDENTITY_ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
+        },
+    )
+    done = await operator.run("keys", "revoke", revoked, "--reason", REASON)
+    assert done.status == 0, done.err
+
+    async def is_refused() -> bool:
+        return not await is_alive(own, token)
+
+    await eventually(is_refused)
+    async with working(settings):
+
+        def events() -> list[dict[str, Any]]:
+            every = [event for sent in core.received for event in sent.body.get("events", [])]
+            return [event for event in every if event["resource_id"] == revoked]
+
+        async def both() -> bool:
+            return bool(core.revoked(revoked) and events())
+
+        await eventually(both)
+    (revocation,) = core.revoked(revoked)
+    assert (revocation["kind"], revocation["tenant_id"]) == ("signing_key", None)
+    (event,) = events()
+    assert (event["action"], event["reason"]) == ("keys.revoke", REASON)
+    assert (event["user_agent"], event["actor_id"]) == ("phasezero", None)
+    assert await own.admin.fetchval("SELECT count(*) FROM security_events") == 0

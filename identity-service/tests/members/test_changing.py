@@ -50,14 +50,19 @@ async def test_a_new_role_is_in_the_next_token_and_the_old_tokens_are_dead(
 
     await core.learns(viewer.id)
     (revocation,) = core.revoked(viewer.id)
-    assert (revocation["kind"], revocation["tenant_id"]) == (
-        "membership",
-        str(team.organization.id),
-    )
+    assert revocation["kind"] == "membership"
+    assert revocation["tenant_id"] == str(team.organization.id)
     not_before = datetime.fromisoformat(revocation["not_before"])
     assert viewer.claims["iat"] <= not_before.timestamp() < renewed.claims["iat"]
     assert (await team.row(viewer.id))["tokens_not_before"] == not_before
 
+
+async def test_the_core_and_its_trail_are_told_of_a_new_role(
+    identity: Identity, core: CoreReceiver
+) -> None:
+    team = await make_team(identity, ["owner", "viewer"])
+    viewer = team["viewer"]
+    await team["owner"].call("PATCH", f"/members/{viewer.id}", json={"role": "admin"})
     await eventually(lambda: _told(core, team, viewer.id))
     assert told(core, team.organization.id, viewer.id)[-1] == {
         "name": "Test Person",

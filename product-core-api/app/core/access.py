@@ -43,6 +43,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "audit_events:read",
             "organizations:search",
             "organizations:write",
+            "stats:read",
             "support_sessions:write",
         }
     ),

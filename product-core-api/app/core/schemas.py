@@ -61,6 +61,8 @@ Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), PlainText
 ]
 
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
+
 
 def omitted() -> Any:
     """The default of a field that PATCH may leave out but not set to null."""

@@ -38,6 +38,9 @@ class CoreSettings(MailSettings, ServiceSettings):
     require_auth: bool = True
     """`false` makes callers without a token standard members of the public organization."""
 
+    unpaid_organizations_per_founder: Annotated[int, Field(ge=0)] = 3
+    """How many organizations a person may found without paying for any of them; 0 forbids it."""
+
     support_pool_size: Annotated[int, Field(ge=1)] = 3
     """Connections per process for platform staff, and as many for the identity service."""
 

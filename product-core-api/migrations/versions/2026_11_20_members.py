@@ -27,8 +27,10 @@ def upgrade() -> None:
     op.execute('ALTER TABLE members ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE members FORCE ROW LEVEL SECURITY')
     op.execute("CREATE POLICY members_app ON members FOR ALL TO product_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid))")
+    op.execute('CREATE POLICY members_platform ON members FOR ALL TO product_platform USING (true) WITH CHECK (true)')
     op.execute('CREATE POLICY members_worker ON members FOR ALL TO product_worker USING (true) WITH CHECK (true)')
     op.execute('GRANT SELECT ON members TO product_app')
+    op.execute('GRANT SELECT (tenant_id, active) ON members TO product_platform')
     op.execute('GRANT SELECT, INSERT, UPDATE (name, email, role, active, version, updated_at) ON members TO product_worker')
 
 

@@ -74,10 +74,14 @@ async def test_every_call_of_staff_is_told_once(
     )
     names_the_organization = name in (
         *("suspend_organization", "reactivate_organization", "start_support_session"),
+        *("get_organization", "update_organization", "extend_trial", "mark_paid", "mark_unpaid"),
         "list_support_audit_events",
     )
     ends = name == "end_support_session"
-    assert event["tenant_id"] == (tenant.id if names_the_organization or ends else PLATFORM)
+    if name == "create_organization" and code == "ok":
+        assert str(event["tenant_id"]) == event["resource_id"] == response.json()["id"]
+    else:
+        assert event["tenant_id"] == (tenant.id if names_the_organization or ends else PLATFORM)
     assert event["support_session_id"] == (world.session_id if ends else None)
     if name == "suspend_organization" and code == "ok":
         assert event["reason"] == "Unpaid"
@@ -95,7 +99,7 @@ async def test_reads_of_customers_are_not_told(
     assert await told(admin, response) == []
 
 
-@pytest.mark.parametrize("name", sorted(ACTIONS))
+@pytest.mark.parametrize("name", sorted(ACTIONS.keys() - {"found_organization"}))
 @pytest.mark.parametrize("role", ["client", None])
 async def test_refusals_of_customers_do_not_flood_the_trail(
     admin: asyncpg.Connection, tenant: Tenant, issuer: TokenIssuer, name: str, role: str | None

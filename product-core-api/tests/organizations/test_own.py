@@ -24,6 +24,7 @@ async def test_the_profile(tenant: Tenant) -> None:
         "status": "active",
         "access_mode": "active",
         "trial_ends_at": None,
+        "trial_days_left": None,
         "paid": True,
         "support_access": "read_only",
     }

@@ -1,6 +1,7 @@
 """Organizations as the platform's staff lists, finds, suspends and reactivates them."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -9,6 +10,7 @@ import asyncpg
 import httpx
 import pytest
 
+from shared_lib.clock import utc_now
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import MakeOrganization, Tenant
 
@@ -188,3 +190,111 @@ async def test_two_suspensions_at_once_are_one(
     assert sorted(response.status_code for response in answers) == [200, *[409] * 5]
     told = "SELECT count(*) FROM audit_events WHERE tenant_id = $1 AND outcome = 'succeeded'"
     assert await admin.fetchval(told, tenant.id) == 1
+
+
+async def ids_of(tenant: Tenant, **filters: object) -> list[str]:
+    """Of the platform's list with these filters, in order."""
+    response = await staff(tenant, "GET", f"/admin/orgs?{urlencode(filters)}")
+    assert response.status_code == 200, response.text
+    return [organization["id"] for organization in response.json()["results"]]
+
+
+@pytest.fixture
+async def varied(
+    admin: asyncpg.Connection, make_tenant: MakeOrganization
+) -> tuple[str, dict[str, Tenant]]:
+    """Organizations in every state, a day apart, with a word of this test in their names."""
+    word, soon, over = f"w{uuid4().hex}", utc_now() + timedelta(days=1), utc_now()
+    tenants = {
+        "paid": await make_tenant(),
+        "trial": await make_tenant(paid=False, trial_ends_at=soon),
+        "over": await make_tenant(paid=False, trial_ends_at=over),
+        "suspended": await make_tenant(status="suspended"),
+        "deleting": await make_tenant(status="deleting", paid=False),
+        "purged": await make_tenant(status="purged", paid=False),
+    }
+    for age, tenant in enumerate(tenants.values()):
+        await admin.execute(
+            "UPDATE organizations SET name = $1, created_at ="
+            " timestamptz '2026-06-30T12:00:00Z' - $2 * interval '1 day' WHERE tenant_id = $3",
+            *(word, age, tenant.id),
+        )
+    return word, tenants
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ({}, ["paid", "trial", "over", "suspended", "deleting"]),  # T33
+        ({"status": "active"}, ["paid", "trial", "over"]),
+        ({"status": "suspended"}, ["suspended"]),
+        ({"status": "deleting"}, ["deleting"]),
+        ({"status": "purged"}, ["purged"]),
+        ({"access_mode": "active"}, ["paid", "trial"]),
+        ({"access_mode": "read_only"}, ["over"]),
+        ({"access_mode": "blocked"}, ["suspended", "deleting"]),
+        ({"paid": "true"}, ["paid", "suspended"]),
+        ({"paid": "false"}, ["trial", "over", "deleting"]),
+        ({"paid": "false", "status": "active"}, ["trial", "over"]),
+        ({"created_from": "2026-06-28T12:00:00Z"}, ["paid", "trial", "over"]),
+        ({"created_before": "2026-06-28T12:00:00Z"}, ["suspended", "deleting"]),
+        (
+            {
+                "created_from": "2026-06-28T14:00:00+02:00",
+                "created_before": "2026-06-30T12:00:00Z",
+                "access_mode": "active",
+                "paid": "false",
+            },
+            ["trial"],
+        ),
+        ({"created_from": "2026-07-01T00:00:00Z"}, []),
+    ],
+)
+async def test_filters_narrow_the_list(
+    varied: tuple[str, dict[str, Tenant]], filters: dict[str, str], names: list[str]
+) -> None:
+    word, tenants = varied
+    wanted = [str(tenants[name].id) for name in names]
+    assert await ids_of(tenants["paid"], search=word, **filters) == wanted
+    walked: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        query = urlencode({"search": word, "limit": 2, "cursor": cursor, **filters})
+        answer = (await staff(tenants["paid"], "GET", f"/admin/orgs?{query}")).json()
+        walked += [organization["id"] for organization in answer["results"]]
+        cursor = answer["paging"]["next_cursor"]
+    assert walked == wanted
+
+
+async def test_support_finds_no_purged_organization(  # T33
+    varied: tuple[str, dict[str, Tenant]],
+) -> None:
+    word, tenants = varied
+    wanted = [str(tenant.id) for name, tenant in tenants.items() if name != "purged"]
+    assert await found(tenants["paid"], "/support/orgs", word) == wanted
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"status": "x"},
+        {"status": ""},
+        {"access_mode": "full"},
+        {"paid": "perhaps"},
+        {"created_from": "2026-06-28"},
+        {"created_before": "0001-01-01T00:00:00+14:00"},
+    ],
+)
+async def test_bad_filters_are_refused(tenant: Tenant, bad: dict[str, str]) -> None:
+    response = await staff(tenant, "GET", f"/admin/orgs?{urlencode(bad)}")
+    assert response.status_code == 422, response.text
+    assert [error["field"] for error in response.json()["errors"]] == [f"query.{next(iter(bad))}"]
+
+
+async def test_support_does_not_enter_a_purged_organization(  # T33
+    make_tenant: MakeOrganization,
+) -> None:
+    tenant = await make_tenant(status="purged", support_access="read_write")
+    body = {"reason": "They say it is gone"}
+    refused = await staff(tenant, "POST", f"/support/impersonate/{tenant.id}", body)
+    assert (refused.status_code, refused.json()["detail"]) == (404, "organization_not_found")

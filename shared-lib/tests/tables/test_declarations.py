@@ -58,6 +58,23 @@ def test_a_tenant_table() -> None:
     ]
 
 
+def test_some_columns_and_what_a_person_founded() -> None:
+    notes = table(
+        info=tenant_table(
+            Grant("app", select=("tenant_id", "body"), update=("body",)),
+            Grant("definer", select=True, insert=True),
+            policies=(Policy("definer", Predicate.FOUNDER),),
+        )
+    )
+    founder = "founder_id::text = (SELECT current_setting('app.current_person', true))"
+    founded = f"USING ({founder}) WITH CHECK ({founder})"
+    assert security_statements(notes, "shop")[3:] == [
+        f"CREATE POLICY notes_definer ON notes FOR ALL TO shop_definer {founded}",
+        "GRANT SELECT (tenant_id, body), UPDATE (body) ON notes TO shop_app",
+        "GRANT SELECT, INSERT ON notes TO shop_definer",
+    ]
+
+
 def test_a_user_table_and_a_global_one() -> None:
     own = security_statements(table(info=user_table(Grant("app", select=True))), "shop")
     assert f"CREATE POLICY notes_app ON notes FOR ALL TO shop_app USING ({PERSON})" in own[2]

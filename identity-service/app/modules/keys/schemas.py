@@ -2,18 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from shared_lib.keys import KeyState
-
-
-def _without_nul(value: str) -> str:
-    """Refuse text that PostgreSQL cannot store. Raises ValueError."""
-    if "\x00" in value:
-        raise ValueError("PostgreSQL stores no NUL character")
-    return value
+from shared_lib.web import Body, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +21,10 @@ class SigningKeyRead:
     next_step_from: datetime | None
 
 
-class KeyRevoke(BaseModel):
+class KeyRevoke(Body):
     """Why a key is revoked: it stands in the audit trail."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    reason: Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
-        AfterValidator(_without_nul),
-    ]
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,7 @@ class Membership(Base):
                     update=("role", "active", "version", "updated_at"),
                 ),
                 every_row=("worker", "definer"),
-                policies=(
-                    Policy("auth", Predicate.PERSON, "SELECT"),
-                    Policy("auth", Predicate.PERSON, "UPDATE"),
-                ),
+                policies=(Policy("auth", Predicate.PERSON),),
             )
         },
     )

@@ -11,12 +11,25 @@ from app.core.models import Base
 from shared_lib.tables import Grant, global_table
 
 _REASON = "read before anyone is known"
+_SHOWN_TO_STAFF = (
+    "id",
+    "email",
+    "email_normalized",
+    "name",
+    "platform_role",
+    "verified_at",
+    "active",
+    "tokens_not_before",
+    "created_at",
+    "updated_at",
+)
 
 
 class Person(Base):
     """A person. `email` is spelled as it was given; two that differ in case only are one.
 
-    Access tokens issued until `tokens_not_before` are dead.
+    Access tokens issued until `tokens_not_before` are dead. `password_changed_at`: when a password
+    took the place of another; it stands here because whoever waits for this row reads it anew.
     """
 
     __tablename__ = "people"
@@ -32,6 +45,7 @@ class Person(Base):
     active: Mapped[bool] = mapped_column(server_default=true())
     last_tenant_id: Mapped[UUID | None] = mapped_column(ForeignKey("tenants.id"))
     tokens_not_before: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -46,7 +60,18 @@ class Person(Base):
                     "auth",
                     select=True,
                     insert=("id", "email", "name", "verified_at", "created_at", "updated_at"),
-                    update=("last_tenant_id", "updated_at"),
+                    update=(
+                        "name",
+                        "last_tenant_id",
+                        "tokens_not_before",
+                        "password_changed_at",
+                        "updated_at",
+                    ),
+                ),
+                Grant(
+                    "platform",
+                    select=_SHOWN_TO_STAFF,
+                    update=("active", "tokens_not_before", "updated_at"),
                 ),
                 Grant("worker", select=True),
                 Grant("definer", select=True),

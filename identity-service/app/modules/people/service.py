@@ -1,17 +1,25 @@
 """The rules of people."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
 from app.modules.people.domain import LONGEST, SHORTEST, Weakness, weakness_of
-from app.modules.people.schemas import Candidate, MeRead, Profile, Standing
+from app.modules.people.schemas import (
+    Addressee,
+    Candidate,
+    MeRead,
+    MeUpdate,
+    Profile,
+    Standing,
+)
 from app.modules.security_events import service as security_events
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, FieldError, TokenRevoked
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import Tx, UserTx
+from shared_lib.tenancy import ServiceTx, Tx, UserTx
 
 __all__ = [
     "EmailTaken",
@@ -19,7 +27,9 @@ __all__ = [
     "check_password",
     "create_person",
     "exists",
+    "find_addressee",
     "find_candidate",
+    "get_addressee",
     "get_me",
     "get_profile",
     "is_active",
@@ -27,7 +37,9 @@ __all__ = [
     "lock_standing",
     "remember_tenant",
     "renew_hash",
+    "update_me",
 ]
+
 
 _WEAKNESSES = {
     Weakness.TOO_SHORT: f"Use at least {SHORTEST} characters; 15 or more are better",
@@ -144,3 +156,24 @@ async def remember_tenant(tx: Tx, standing: Standing, tenant_id: UUID | None) ->
 async def renew_hash(tx: Tx, person_id: UUID, password_hash: str) -> None:
     """Keep a password under the present parameters of the hash."""
     await repository.replace_hash(tx, person_id, password_hash, utc_now())
+
+
+async def find_addressee(tx: ServiceTx, email: str) -> Addressee | None:
+    """Who has this address. Nothing that a stranger sees may depend on it."""
+    return await repository.find_addressee(tx, email)
+
+
+async def get_addressee(tx: Tx, person_id: UUID) -> Addressee | None:
+    """Where mail for a person goes."""
+    return await repository.get_addressee(tx, person_id)
+
+
+async def update_me(tx: UserTx, update: MeUpdate) -> MeRead:
+    """Change the caller's profile; his organizations are told by a job."""
+    before = await get_me(tx)
+    changes = update.changes()  # T20
+    if not changes or changes["name"] == before.name:
+        return before
+    await repository.rename(tx, before.id, changes["name"], utc_now())
+    await memberships.person_changed(tx, before.id)
+    return replace(before, name=changes["name"])

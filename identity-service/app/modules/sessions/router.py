@@ -1,10 +1,16 @@
 """HTTP of sign-in sessions."""
 
-from fastapi import APIRouter
+from uuid import UUID
+
+from fastapi import APIRouter, Response
 
 from app.core.access import signed_in
-from app.modules.sessions import service
+from app.core.process import CurrentProcess
+from app.modules.sessions import ending, service
+from app.modules.sessions.schemas import SessionRead
+from shared_lib.errors import problems
 from shared_lib.tenancy import UserTransaction
+from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(tags=["sessions"])
 
@@ -16,4 +22,27 @@ async def logout(tx: UserTransaction) -> None:
     Its refresh tokens are dead at once, its access tokens here at once and in the core API
     within seconds.
     """
-    await service.sign_out(tx)
+    await ending.sign_out(tx)
+
+
+@router.post("/logout/all", dependencies=[signed_in()], status_code=204)
+async def logout_everywhere(tx: UserTransaction) -> None:
+    """Sign out everywhere: end every sign-in session of the caller, this one too."""
+    await ending.sign_out_everywhere(tx)
+
+
+@router.get("/sessions", dependencies=[signed_in()], response_model=Listing[SessionRead])
+async def list_sessions(tx: UserTransaction, process: CurrentProcess, page: Page) -> Response:
+    """List where the caller is signed in, the newest sign-in first."""
+    return Json(await service.list_sessions(tx, process.settings, page))
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    dependencies=[signed_in()],
+    status_code=204,
+    responses=problems(ending.SessionNotFound),
+)
+async def end_session(tx: UserTransaction, session_id: UUID) -> None:
+    """End one of the caller's sign-in sessions, on whatever device it is."""
+    await ending.end_own(tx, session_id)

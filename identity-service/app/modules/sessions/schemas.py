@@ -10,7 +10,12 @@ class EndReason(StrEnum):
     """Why a session ended before its time."""
 
     SIGNED_OUT = "signed_out"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    ENDED_BY_PERSON = "ended_by_person"  # from another of his sessions
     REFRESH_TOKEN_REUSED = "refresh_token_reused"  # noqa: S105  the name of a reason
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    PERSON_DEACTIVATED = "person_deactivated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,33 @@ class SessionRow:
     def is_alive(self, now: datetime) -> bool:
         """Whether it has neither ended nor reached its absolute limit."""
         return self.ended_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session that has ended before its time."""
+
+    person_id: UUID
+    auth_time: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRead:
+    """A sign-in session as its person sees it. `current`: the one that asks.
+
+    `client_ip` and `user_agent` say where it began, `last_client_ip` where it was used last.
+    """
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    client_ip: str | None
+    user_agent: str | None
+    last_client_ip: str | None
+    tenant_id: UUID | None
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from uuid import UUID
 import structlog
 
 from app.core.settings import IdentitySettings
-from app.modules.revocations import service as revocations
-from app.modules.sessions import repository
+from app.modules.sessions import refresh_tokens, repository
 from app.modules.sessions.domain import (
     Use,
     hash_of,
@@ -17,25 +16,29 @@ from app.modules.sessions.domain import (
     open_answer,
     seal_answer,
 )
-from app.modules.sessions.schemas import EndReason, Family, SessionRow
+from app.modules.sessions.schemas import (
+    Family,
+    SessionRead,
+    SessionRow,
+)
 from shared_lib.clock import utc_now
+from shared_lib.errors import TokenRevoked
 from shared_lib.ids import uuid7
 from shared_lib.tenancy import Tx, UserTx
+from shared_lib.web import Listing, PageRequest
 
 __all__ = [
     "Presented",
     "Usable",
     "Use",
-    "end_of_client",
-    "end_reused",
     "find_alive",
     "find_family",
     "find_usable",
     "issue_next",
     "list_recent_addresses",
+    "list_sessions",
     "present",
     "rotate",
-    "sign_out",
     "start",
 ]
 
@@ -90,7 +93,7 @@ async def start(
 
 async def find_family(tx: Tx, refresh_token: str) -> Family | None:
     """Whose refresh token it is; None for one that we never gave out."""
-    return await repository.find_family(tx, hash_of(refresh_token))
+    return await refresh_tokens.find_family(tx, hash_of(refresh_token))
 
 
 async def find_alive(tx: Tx, session_id: UUID) -> SessionRow | None:
@@ -103,7 +106,7 @@ async def find_usable(tx: Tx, refresh_token: str) -> Usable | None:
     """Look at a refresh token without presenting it: nothing is spent, locked or ended."""
     family = await find_family(tx, refresh_token)
     session = await find_alive(tx, family.session_id) if family else None
-    token = await repository.get_token(tx, hash_of(refresh_token))
+    token = await refresh_tokens.get_token(tx, hash_of(refresh_token))
     if session is None or token is None or token.spent_at is not None:
         return None
     if token.expires_at <= utc_now():
@@ -128,7 +131,7 @@ async def present(
     The token is read after its session is locked: whoever held the lock may have spent it.
     """
     session = await repository.lock_session(tx, family.session_id)
-    token = await repository.get_token(tx, hash_of(refresh_token))
+    token = await refresh_tokens.get_token(tx, hash_of(refresh_token))
     if session is None or token is None:
         return None
     grace = timedelta(seconds=settings.refresh_grace)
@@ -154,42 +157,34 @@ async def rotate(
 ) -> None:
     """Spend a refresh token for `answer`, which contains the next one."""
     now = utc_now()
-    await repository.spend_token(tx, hash_of(spent), seal_answer(spent, answer), now)
+    await refresh_tokens.spend_token(tx, hash_of(spent), seal_answer(spent, answer), now)
     await repository.touch_session(tx, session.id, tenant_id, now)
     grace = timedelta(seconds=settings.refresh_grace)
-    await repository.forget_answers(tx, session.id, now - grace)
+    await refresh_tokens.forget_answers(tx, session.id, now - grace)
 
 
-async def end_reused(tx: Tx, session: SessionRow) -> None:
-    """A spent refresh token came back too late: nobody keeps the session."""
-    _log.warning("refresh_token_reused", session=str(session.id))
-    await _end(tx, session.id, EndReason.REFRESH_TOKEN_REUSED)
-
-
-async def end_of_client(tx: Tx, session_id: UUID, person_id: UUID, client_id: str) -> None:
-    """End the session of a token that its client gave back, if it is this person's there."""
-    session = await repository.get_session(tx, session_id)
-    if session is not None and (session.person_id, session.client_id) == (person_id, client_id):
-        await _end(tx, session_id, EndReason.SIGNED_OUT)
-
-
-async def sign_out(tx: UserTx) -> None:
-    """End the session of the access token that was sent, here at once and in the core soon."""
+async def list_sessions(
+    tx: UserTx, settings: IdentitySettings, page: PageRequest
+) -> Listing[SessionRead]:
+    """The caller's sessions that something may still be done with, the newest first."""
     token = tx.caller.token
-    if token is not None and token.sid is not None:
-        await _end(tx, token.sid, EndReason.SIGNED_OUT)
-
-
-async def _end(tx: Tx, session_id: UUID, reason: EndReason) -> None:
+    if token is None:
+        raise TokenRevoked
     now = utc_now()
-    if await repository.end_session(tx, session_id, reason, now):
-        await revocations.revoke_session(tx, session_id, now)
+    return await repository.list_alive(
+        tx,
+        page,
+        person_id=token.sub,
+        current=token.sid,
+        now=now,
+        used_since=now - timedelta(seconds=settings.refresh_idle),
+    )
 
 
 async def _issue(tx: Tx, settings: IdentitySettings, session: SessionRow, now: datetime) -> str:
     refresh_token = new_refresh_token()
     idle = now + timedelta(seconds=settings.refresh_idle)
-    await repository.insert_token(
+    await refresh_tokens.insert_token(
         tx,
         hash_of(refresh_token),
         session.id,

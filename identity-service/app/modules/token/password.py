@@ -88,7 +88,7 @@ async def _begin_session(
 ) -> TokenRead:
     settings = process.settings
     standing = await people.lock_standing(tx, candidate.id)
-    if standing is None or standing.password_hash != candidate.password_hash:
+    if standing is None or standing.password_changed_at != candidate.password_changed_at:
         raise _invalid_credentials()  # shut out, or the password changed, a moment ago
     refuse_without_second_factor(standing, settings.environment)
     membership = membership_at_sign_in(

@@ -14,6 +14,7 @@ from app.modules.memberships import service as memberships
 from app.modules.memberships.schemas import MembershipStanding
 from app.modules.people import service as people
 from app.modules.people.schemas import Standing
+from app.modules.sessions import ending
 from app.modules.sessions import service as sessions
 from app.modules.sessions.schemas import SessionRow
 from app.modules.token.domain import (
@@ -66,7 +67,7 @@ async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
             return _repeat(presented.answer, request)
         if presented.use is sessions.Use.REUSED:
             # Committed before the refusal is raised.
-            await sessions.end_reused(tx, presented.session)
+            await ending.end_reused(tx, presented.session)
     raise invalid_grant(*_REFUSALS[presented.use])
 
 

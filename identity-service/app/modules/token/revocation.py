@@ -8,6 +8,7 @@ from app.core.process import WEB_CLIENT, Process
 from app.modules.clients import service as clients
 from app.modules.clients.schemas import Client
 from app.modules.service_accounts import service as service_accounts
+from app.modules.sessions import ending
 from app.modules.sessions import service as sessions
 from app.modules.token.domain import invalid_grant
 from shared_lib.errors import OAuthError
@@ -37,7 +38,7 @@ async def _revoke_refresh_token(unit: Unit[Tx], refresh_token: str) -> None:
         family = await sessions.find_family(tx, refresh_token)
     if family is not None:
         async with transaction_of(unit, family.person_id) as tx:
-            await sessions.end_of_client(tx, family.session_id, family.person_id, WEB_CLIENT)
+            await ending.end_of_client(tx, family.session_id, family.person_id, WEB_CLIENT)
 
 
 async def _revoke_access_token(unit: Unit[Tx], client: Client | None, token: TokenData) -> None:
@@ -45,7 +46,7 @@ async def _revoke_access_token(unit: Unit[Tx], client: Client | None, token: Tok
         raise invalid_grant("client_not_allowed", "the token was issued to another client")
     if client is None and token.sid is not None:
         async with transaction_of(unit, token.sub) as tx:
-            await sessions.end_of_client(tx, token.sid, token.sub, WEB_CLIENT)
+            await ending.end_of_client(tx, token.sid, token.sub, WEB_CLIENT)
     elif client is not None and client.machine is not None and token.session_id is not None:
         async with transaction_of_account(unit, client.id) as tx:
             await service_accounts.revoke_token(

@@ -1,13 +1,15 @@
-"""All SQL that reads audit events; they are inserted by the transaction that they tell of."""
+"""All SQL about audit events but the insert by the transaction that they tell of."""
 
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Uuid, bindparam, select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.modules.audit_events.models import audit_events
 from app.modules.audit_events.schemas import AuditEventRead
-from shared_lib.tenancy import NewestFirst, PlatformTx, TenantTx
+from shared_lib.tables import Statement
+from shared_lib.tenancy import NewestFirst, PlatformTx, ServiceTx, TenantTx
 from shared_lib.web import Listing, PageRequest
 
 _COLUMNS = (
@@ -46,6 +48,23 @@ _LISTS = {
     (False, True): _newest(_OF_ACTOR),
     (False, False): _newest(),
 }
+
+_KEEP: Statement[Any] = Statement(
+    insert(audit_events)
+    .values(
+        {
+            column.name: bindparam(column.name, type_=column.type)
+            for column in audit_events.c
+            if column.name != "support_session_id"
+        }
+    )
+    .on_conflict_do_nothing(index_elements=["tenant_id", "id"])
+)
+
+
+async def keep(tx: ServiceTx, values: dict[str, Any]) -> None:
+    """Insert an event that happened elsewhere, unless it is there already."""
+    await tx.execute(_KEEP, **values)
 
 
 async def list_of_tenant(tx: TenantTx, page: PageRequest) -> Listing[AuditEventRead]:

@@ -1,10 +1,10 @@
-"""Who sees which audit events."""
+"""Who sees which audit events, and which come from elsewhere."""
 
 from uuid import UUID
 
 from app.modules.audit_events import repository
-from app.modules.audit_events.schemas import AuditEventRead
-from shared_lib.tenancy import PlatformTx, TenantTx
+from app.modules.audit_events.schemas import AuditEventRead, AuditEventsReceive
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx
 from shared_lib.web import Listing, PageRequest
 
 
@@ -21,3 +21,9 @@ async def list_on_platform(
     everybody = token is not None and token.role == "platform_admin"
     actor_id = None if everybody else tx.caller.actor_id
     return await repository.list_on_platform(tx, page, tenant_id=tenant_id, actor_id=actor_id)
+
+
+async def receive_events(tx: ServiceTx, received: AuditEventsReceive) -> None:
+    """Keep what happened in the identity service, each event once, however often it is told."""
+    for event in received.events:
+        await repository.keep(tx, event.model_dump())

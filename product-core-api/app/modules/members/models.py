@@ -36,8 +36,10 @@ class Member(Base):
         {
             "info": tenant_table(
                 Grant("app", select=True),
+                # To count them, not to know them.
+                Grant("platform", select=("tenant_id", "active")),
                 Grant("worker", select=True, insert=True, update=_TOLD),
-                every_row=("worker",),
+                every_row=("platform", "worker"),
             )
         },
     )

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select
+from sqlalchemy import Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.modules.members.models import Member
 from app.modules.members.schemas import MemberRead, MemberReceive
 from shared_lib.tables import Statement
-from shared_lib.tenancy import ServiceTx, TenantTx
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx
 
 _OURS = Member.tenant_id == bindparam("tenant_id", type_=Uuid)
 _ACTIVE_OWNER = (_OURS, Member.role == "owner", Member.active)
@@ -37,6 +37,10 @@ _GET_ACTIVE_OWNER = Statement(
     MemberRead,
 )
 
+_COUNT_ACTIVE: Statement[int] = Statement(
+    select(func.count()).select_from(Member).where(Member.active), int
+)
+
 
 async def keep(
     tx: ServiceTx, tenant_id: UUID, person_id: UUID, told: MemberReceive, now: datetime
@@ -55,3 +59,8 @@ async def list_active_owners(tx: ServiceTx, tenant_id: UUID) -> list[MemberRead]
 async def get_active_owner(tx: TenantTx, person_id: UUID) -> MemberRead | None:
     """One of the organization's owners, if the person is one now."""
     return await tx.one(_GET_ACTIVE_OWNER, person_id=person_id)
+
+
+async def count_active(tx: PlatformTx) -> int | None:
+    """How many memberships are active, of all organizations."""
+    return await tx.one(_COUNT_ACTIVE)

@@ -6,7 +6,7 @@ from app.modules.members import repository
 from app.modules.members.schemas import MemberRead, MemberReceive
 from app.modules.organizations import service as organizations
 from shared_lib.clock import utc_now
-from shared_lib.tenancy import ServiceTx, TenantTx
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx
 
 
 async def receive_member(
@@ -29,3 +29,8 @@ async def list_active_owners(tx: ServiceTx, tenant_id: UUID) -> list[MemberRead]
 async def get_active_owner(tx: TenantTx, person_id: UUID) -> MemberRead | None:
     """An owner of the organization; None for somebody who is none (any more)."""
     return await repository.get_active_owner(tx, person_id)
+
+
+async def count_active(tx: PlatformTx) -> int:
+    """How many memberships are active, of all organizations; who is in two counts twice."""
+    return await repository.count_active(tx) or 0

@@ -4,19 +4,28 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import Base
 from shared_lib.tables import Grant, Policy, Predicate, tenant_table
 
-_SUSPENSION = ("status", "suspended_at", "suspension_reason", "updated_at", "version")
+# What the organization itself may read: all but who came first, which is for identity.
+_SHOWN = (
+    *("tenant_id", "slug", "name", "status", "trial_ends_at", "paid", "support_access"),
+    *("suspended_at", "suspension_reason", "created_at", "updated_at", "version"),
+)
+_SUSPENSION = ("status", "suspended_at", "suspension_reason")
+_CHANGES = ("name", "slug", *_SUSPENSION, "trial_ends_at", "paid", "updated_at", "version")
 
 
 class Organization(Base):
     """A tenant. Its `slug` is the one unique key that does not lead with the tenant.
 
-    `version` counts the changes that the identity service is told of.
+    `version` grows with each change; the identity service keeps what came with the highest. Who
+    comes first is the
+    signed-in person who founded it (`founder_id`) or whoever the platform invites; no member reads
+    either column, so the ORM loads them only when they are asked for.
     """
 
     __tablename__ = "organizations"
@@ -33,25 +42,38 @@ class Organization(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int]
+    founder_id: Mapped[UUID | None] = mapped_column(deferred=True)
+    first_owner_email: Mapped[str | None] = mapped_column(deferred=True)
 
     __table_args__: Any = (
         UniqueConstraint("slug"),
         Index("ix_organizations_newest", "created_at", "tenant_id"),
+        # Counts what somebody has founded, before anything of it is his organization's.
+        Index(
+            "ix_organizations_founder",
+            "founder_id",
+            postgresql_where=text("founder_id IS NOT NULL"),
+        ),
         CheckConstraint("status IN ('active', 'suspended', 'deleting', 'purged')", name="status"),
         CheckConstraint(
             "support_access IN ('off', 'read_only', 'read_write')", name="support_access"
         ),
+        CheckConstraint("founder_id IS NULL OR first_owner_email IS NULL", name="first_owner"),
         {
             "info": tenant_table(
                 Grant(
-                    "app", select=True, update=("name", "support_access", "updated_at", "version")
+                    "app", select=_SHOWN, update=("name", "support_access", "updated_at", "version")
                 ),
-                Grant("platform", select=True, update=_SUSPENSION),
+                Grant("platform", select=True, insert=True, update=_CHANGES),
                 Grant("worker", select=True),
-                Grant("definer", select=True),
+                Grant("definer", select=True, insert=True),
                 every_row=("platform", "worker"),
-                policies=(Policy("definer", Predicate.TENANT, "SELECT"),),
+                policies=(
+                    Policy("definer", Predicate.TENANT, "SELECT"),
+                    Policy("definer", Predicate.FOUNDER),
+                ),
                 history=True,
+                redact=("first_owner_email",),
             )
         },
     )

@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import StringConstraints
-
-from app.core.schemas import Body, Instant, Name, ShortText, omitted
+from app.core.schemas import Body, Instant, Name, ShortText, Slug, omitted
 
 
 class PopupStatus(StrEnum):
@@ -18,9 +15,6 @@ class PopupStatus(StrEnum):
     ACTIVE = "active"
     ENDED = "ended"
     ARCHIVED = "archived"
-
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=63)]
 
 
 @dataclass(frozen=True, slots=True)

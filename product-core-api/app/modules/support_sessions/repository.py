@@ -57,6 +57,9 @@ _GET_OF_TENANT = Statement(select(*_COLUMNS).where(_OURS, _THIS), SupportSession
 _LIST_OF_TENANT = _newest(_OURS)
 _LIST_LIVE = _newest(*_LIVE)
 _LIST_LIVE_OF_AGENT = _newest(*_LIVE, _AGENTS)
+_COUNT_LIVE: Statement[int] = Statement(
+    select(func.count()).select_from(SupportSession).where(*_LIVE), int
+)
 _INSERT: Statement[Any] = Statement(
     insert(SupportSession).values(
         {
@@ -113,6 +116,11 @@ async def list_live(
     if agent_id is None:
         return await _LIST_LIVE.page(tx, page)
     return await _LIST_LIVE_OF_AGENT.page(tx, page, agent_id=agent_id)
+
+
+async def count_live(tx: PlatformTx) -> int | None:
+    """How many sessions are live, of all organizations."""
+    return await tx.one(_COUNT_LIVE)
 
 
 async def insert_session(tx: PlatformTx, values: dict[str, Any]) -> None:

@@ -60,12 +60,11 @@ async def impersonate(
 
     `agent_token` is the caller's own. The support token is asked for between two transactions:
     without the row it opens nothing, and a row without its token cannot exist. Raises
-    OrganizationNotFound, SupportAccessOff, SupportModeNotAllowed, and what the exchange raises
-    (app.core.identity).
+    OrganizationNotFound, SupportAccessOff, SupportModeNotAllowed, and what `exchange` raises.
     """
     agent = _token(unit)
     async with unit.transaction() as tx:
-        _check_consent(await organizations.get_organization(tx, tenant_id), wish.mode)
+        _check_consent(await organizations.hold_organization(tx, tenant_id), wish.mode)
     session_id, started_at = uuid7(), utc_now()
     expires_at = started_at + timedelta(minutes=wish.minutes)
     token = await identity.exchange(
@@ -89,8 +88,7 @@ async def impersonate(
         # Held, so that consent withdrawn meanwhile either refuses here or ends the session.
         _check_consent(await organizations.hold_organization(tx, tenant_id), wish.mode)
         await repository.insert_session(tx, values)
-        await _record(tx, "support_sessions.start", tenant_id, session_id, wish.reason)
-        await queue.enqueue(tx, SEND_STARTED, tenant_id=tenant_id, session_id=str(session_id))
+        await _tell_of_start(tx, tenant_id, session_id, wish.reason)
         await unit.complete(tx, session_id)
     return Impersonation(
         session_id, tenant_id, wish.mode, expires_at, token.access_token, "Bearer", token.expires_in
@@ -100,6 +98,11 @@ async def impersonate(
 async def list_live(tx: PlatformTx, page: PageRequest) -> Listing[SupportSessionRead]:
     """Live sessions: an agent's own, a platform admin's view of all."""
     return await repository.list_live(tx, page, _own_only(tx))
+
+
+async def count_live(tx: PlatformTx) -> int:
+    """How many sessions are live, of all agents and organizations."""
+    return await repository.count_live(tx) or 0
 
 
 async def end_as_platform(tx: PlatformTx, session_id: UUID) -> None:
@@ -161,6 +164,12 @@ def _check_consent(organization: OrganizationRead, mode: SupportMode) -> None:
         raise SupportAccessOff
     if mode is SupportMode.READ_WRITE and organization.support_access != SupportAccess.READ_WRITE:
         raise SupportModeNotAllowed
+
+
+async def _tell_of_start(tx: PlatformTx, tenant_id: UUID, session_id: UUID, reason: str) -> None:
+    """The event, and a mail for the owners, if and only if the start is committed."""
+    await _record(tx, "support_sessions.start", tenant_id, session_id, reason)
+    await queue.enqueue(tx, SEND_STARTED, tenant_id=tenant_id, session_id=str(session_id))
 
 
 async def _tell_of_end(

@@ -23,7 +23,7 @@ from shared_lib.audit._events import AuditEvent
 from shared_lib.caller import Caller
 from shared_lib.clock import utc_now
 from shared_lib.ids import uuid7
-from shared_lib.tables import Grant, Statement, tenant_table
+from shared_lib.tables import Grant, Policy, Predicate, Statement, tenant_table
 
 
 def audit_events_table(metadata: MetaData) -> Table:
@@ -61,7 +61,9 @@ def audit_events_table(metadata: MetaData) -> Table:
             Grant("app", select=True, insert=True),
             Grant("platform", select=True, insert=True),
             Grant("worker", select=True, insert=True),
+            Grant("definer", insert=True),
             every_row=("platform", "worker"),
+            policies=(Policy("definer", Predicate.EVERY_ROW, "INSERT"),),
         ),
     )
 

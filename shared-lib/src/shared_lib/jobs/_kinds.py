@@ -86,6 +86,7 @@ class Every:
     handler: Handler
     interval: timedelta
     timeout: float = 20.0
+    lane: Lane = NORMAL
 
     @property
     def job_id(self) -> UUID:
@@ -95,4 +96,4 @@ class Every:
     @property
     def kind(self) -> JobKind:
         """The kind of its jobs."""
-        return JobKind(self.name, self.handler, attempts=1, timeout=self.timeout)
+        return JobKind(self.name, self.handler, lane=self.lane, attempts=1, timeout=self.timeout)

@@ -32,6 +32,8 @@ PREDICATES_AS_DEPARSED: Mapping[Predicate, str] = {
     "::uuid AS current_setting))",
     Predicate.ACCOUNT: "(account_id = ( SELECT (current_setting('app.current_actor'::text, true))"
     "::uuid AS current_setting))",
+    Predicate.FOUNDER: "((founder_id)::text = ( SELECT current_setting('app.current_person'::text,"
+    " true) AS current_setting))",
     Predicate.EVERY_ROW: "true",
 }
 

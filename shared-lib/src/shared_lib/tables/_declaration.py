@@ -32,6 +32,8 @@ class Predicate(StrEnum):
     # A service account, also while its secret is compared: that one, no other.
     ITSELF = "id = (SELECT current_setting('app.current_actor', true)::uuid)"
     ACCOUNT = "account_id = (SELECT current_setting('app.current_actor', true)::uuid)"
+    # As text: beside TENANT, for one role. A caller who is no person founded nothing, and no error.
+    FOUNDER = "founder_id::text = (SELECT current_setting('app.current_person', true))"
     EVERY_ROW = "true"
 
 

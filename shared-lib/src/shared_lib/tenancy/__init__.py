@@ -10,6 +10,7 @@ from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._dependencies import (
     OwnPlatformTransactions,
     OwnTransactions,
+    OwnUserTransactions,
     PlatformTransaction,
     PublicTransaction,
     ServiceTransaction,
@@ -57,6 +58,7 @@ __all__ = [
     "OperationRoute",
     "OwnPlatformTransactions",
     "OwnTransactions",
+    "OwnUserTransactions",
     "PlatformTransaction",
     "PlatformTx",
     "PublicPaths",

@@ -36,7 +36,8 @@ class Access:
 
     `roles`: who passes; None is every principal of the scope. `writes` and `modes`: None follows
     the HTTP method (GET and HEAD read in active and read_only organizations, others write in
-    active ones). `support`: whether a token with `act` may pass. `audited`: each call is recorded
+    active ones). `support`: whether a token with `act` may pass. `people`: whether only people pass
+    who signed in themselves and are no staff of the platform. `audited`: each call is recorded
     even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
     query that names the organization in whose log the platform's calls are told of; without one
     they are told of in the platform's own.
@@ -51,6 +52,7 @@ class Access:
     writes: bool | None = None
     modes: frozenset[AccessMode] | None = None
     support: bool = True
+    people: bool = False
     audited: bool = False
     tenant_parameter: str | None = None
     oauth: bool = False

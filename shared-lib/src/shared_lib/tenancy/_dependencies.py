@@ -34,6 +34,7 @@ TenantTransaction = Annotated[TenantTx, _transaction_of(Scope.ORGANIZATION)]
 PlatformTransaction = Annotated[PlatformTx, _transaction_of(Scope.PLATFORM)]
 ServiceTransaction = Annotated[ServiceTx, _transaction_of(Scope.SERVICE)]
 OwnTransactions = Annotated[Unit[Tx], Depends(current_unit)]
+OwnUserTransactions = Annotated[Unit[UserTx], Depends(current_unit)]
 OwnPlatformTransactions = Annotated[Unit[PlatformTx], Depends(current_unit)]
 
 

@@ -4,7 +4,7 @@ from fastapi import Request
 
 from shared_lib.errors import MissingPermission, MissingToken, TenantRequired
 from shared_lib.tenancy._access import Access, Scope
-from shared_lib.tokens import TokenData
+from shared_lib.tokens import PLATFORM_ROLES, TokenData
 
 
 class Guard:
@@ -30,8 +30,15 @@ def check_access(access: Access, token: TokenData | None) -> None:
         return
     if token.act is not None and not access.support:
         raise MissingPermission
+    if access.people and not _is_a_customer(token):
+        raise MissingPermission
     if access.roles is not None and passing_role(token) not in access.roles:
         raise MissingPermission
+
+
+def _is_a_customer(token: TokenData) -> bool:
+    """Whether a person acts for himself: no service account, support session or staff."""
+    return token.sid is not None and token.act is None and token.role not in PLATFORM_ROLES
 
 
 def check_scope(scope: Scope, token: TokenData | None) -> None:

@@ -98,7 +98,7 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
         "permissions": operation.permissions,
         "writes": operation.writes,
         "modes": sorted(operation.modes),
-        "support": all(access.support for access in operation.accesses),
+        "support": all(each.support and not each.people for each in operation.accesses),
         "audited": operation.audited,
     }
 

@@ -1,0 +1,1 @@
+"""Password resets: one-time links by which a person replaces a password that he has lost."""

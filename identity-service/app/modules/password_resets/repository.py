@@ -1,0 +1,102 @@
+"""All SQL about password resets."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from app.modules.password_resets.models import PasswordReset
+from app.modules.password_resets.schemas import PasswordResetRow
+from shared_lib.tables import Statement
+from shared_lib.tenancy import ServiceTx, Tx
+
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_PERSON = bindparam("person", type_=Uuid)
+_THIS = PasswordReset.id == bindparam("reset_id", type_=Uuid)
+_newer = aliased(PasswordReset)
+# A link dies when a newer one is mailed to the same person.
+_NEWEST = ~exists().where(
+    _newer.person_id == PasswordReset.person_id,
+    tuple_(_newer.created_at, _newer.id) > tuple_(PasswordReset.created_at, PasswordReset.id),
+)
+_ROW = select(
+    PasswordReset.id,
+    PasswordReset.email,
+    PasswordReset.person_id,
+    PasswordReset.created_at,
+    PasswordReset.expires_at,
+    PasswordReset.used_at,
+)
+_GET = Statement(_ROW.where(_THIS), PasswordResetRow)
+_GET_NEWEST = Statement(_ROW.where(_THIS, _NEWEST), PasswordResetRow)
+_LOCK = Statement(_ROW.where(_THIS, _NEWEST).with_for_update(of=PasswordReset), PasswordResetRow)
+_INSERT: Statement[Any] = Statement(
+    insert(PasswordReset).values(
+        id=bindparam("reset_id", type_=Uuid),
+        email=bindparam("email", type_=Text),
+        created_at=_NOW,
+        expires_at=bindparam("expires_at", type_=DateTime(timezone=True)),
+    )
+)
+_MAIL: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(person_id=_PERSON))
+_USE: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(used_at=_NOW))
+_DELETE_EXPIRED: Statement[Any] = Statement(
+    delete(PasswordReset).where(
+        PasswordReset.id.in_(
+            select(PasswordReset.id)
+            .where(PasswordReset.expires_at < _NOW)
+            .limit(bindparam("limit", type_=Integer))
+        )
+    )
+)
+
+
+async def insert_reset(
+    tx: Tx, reset_id: UUID, *, email: str, now: datetime, expires_at: datetime
+) -> None:
+    """Somebody asked for a link to this address."""
+    await tx.execute(_INSERT, reset_id=reset_id, email=email, now=now, expires_at=expires_at)
+
+
+async def get_reset(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
+    """A reset, whatever became of it."""
+    return await tx.one(_GET, reset_id=reset_id)
+
+
+async def get_newest(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
+    """A reset, unless a newer link was mailed to the same person."""
+    return await tx.one(_GET_NEWEST, reset_id=reset_id)
+
+
+async def lock_newest(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
+    """The same, and nobody else completes it until the transaction ends."""
+    return await tx.one(_LOCK, reset_id=reset_id)
+
+
+async def mark_mailed(tx: ServiceTx, reset_id: UUID, person_id: UUID) -> None:
+    """A link is mailed to this person."""
+    await tx.execute(_MAIL, reset_id=reset_id, person=person_id)
+
+
+async def use_reset(tx: Tx, reset_id: UUID, now: datetime) -> None:
+    """The password was replaced."""
+    await tx.execute(_USE, reset_id=reset_id, now=now)
+
+
+async def delete_expired(tx: ServiceTx, now: datetime, limit: int) -> int:
+    """Delete at most `limit` resets whose time is over; how many there were."""
+    return await tx.execute(_DELETE_EXPIRED, now=now, limit=limit)

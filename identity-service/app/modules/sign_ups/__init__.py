@@ -1,0 +1,1 @@
+"""Sign-ups: addresses that asked for an account and have not proved themselves yet."""

@@ -1,0 +1,59 @@
+"""What the worker mailed and told the core, and that it has nothing left to do."""
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any
+
+from shared_lib.testing.mail import links_in, mails_in
+from tests.conftest import CoreReceiver, Identity, eventually
+
+
+def mails_to(identity: Identity, address: str) -> list[EmailMessage]:
+    """The mails to one address, however it is spelled, oldest first."""
+    mails = mails_in(identity.settings.mail_directory)
+    return [mail for mail in mails if mail["To"].lower() == address.lower()]
+
+
+def token_in(mail: EmailMessage) -> str:
+    """The token of the link in a mail."""
+    link = next(each for each in links_in(mail) if "#token=" in each)
+    return link.partition("#token=")[2]
+
+
+async def next_mail(identity: Identity, address: str, *, after: int = 0) -> EmailMessage:
+    """The newest mail to an address, once there are more than `after`."""
+
+    async def arrived() -> bool:
+        return len(mails_to(identity, address)) > after
+
+    await eventually(arrived)
+    return mails_to(identity, address)[-1]
+
+
+async def worker_is_idle(identity: Identity) -> None:
+    """Wait until every job that is due is done; one that is held is none."""
+    now = datetime.now(UTC)
+    statement = "SELECT count(*) = 0 FROM jobs WHERE run_at <= $1 AND held_at IS NULL"
+    await eventually(lambda: identity.admin.fetchval(statement, now))
+
+
+def security_events(core: CoreReceiver, action: str, resource_id: str) -> list[dict[str, Any]]:
+    """The security events of one action about one thing that the core was told, each once."""
+    told = {
+        event["id"]: event
+        for request in list(core.received)
+        for event in request.body.get("events", [])
+        if (event["action"], event["resource_id"]) == (action, resource_id)
+    }
+    return list(told.values())
+
+
+async def security_event(core: CoreReceiver, action: str, resource_id: str) -> dict[str, Any]:
+    """The one such event, once the core has been told."""
+
+    async def told() -> bool:
+        return bool(security_events(core, action, resource_id))
+
+    await eventually(told)
+    (event,) = security_events(core, action, resource_id)
+    return event

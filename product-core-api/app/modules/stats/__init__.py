@@ -1,0 +1,1 @@
+"""Stats: how many of what there are, for the platform's admins."""
