@@ -1,9 +1,18 @@
 """Programs of organizations: from their secret to rows in the core, and out again."""
 
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 
+from infra.postgres.secrets_file import read_variables
 from tests.people import ACME, Caller, create_account, is_refused, refusal, sign_in
 from tests.system import System, eventually
+
+PHASEZERO = Path(sys.executable).with_name("phasezero")
 
 pytestmark = pytest.mark.database
 
@@ -90,3 +99,23 @@ def test_the_customer_reads_who_made_the_account(owner: Caller) -> None:
         )
 
     eventually("identity's event is in the core's log", told)
+
+
+def test_what_was_revoked_is_told_again(system: System, owner: Caller) -> None:
+    """After a restore of the core's database to a moment before."""
+    account, other = create_account(owner), create_account(owner)
+    ended, given_back = account.sign_in(), other.sign_in()
+    assert owner.identity("DELETE", f"/service-accounts/{account.id}").status_code == 204
+    assert other.post("/revoke", token=given_back.access_token).status_code == 200
+    for machine in (ended, given_back):
+        eventually("the core hears of it", partial(is_refused, machine, "token_revoked"))
+    subjects = [account.id, given_back.claims["jti"]]
+    forget = "DELETE FROM revocations WHERE subject_id::text = ANY($1)"
+    system.sql("product", forget, subjects)
+    assert ended.popups()
+    assert given_back.popups()
+    command = [str(PHASEZERO), "reconcile"]
+    environment = os.environ | read_variables(system.configuration.secrets_path)
+    subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603
+    for machine in (ended, given_back):
+        eventually("the core hears of it", partial(is_refused, machine, "token_revoked"))
