@@ -35,13 +35,9 @@ def upgrade() -> None:
         "(revoked_at IS NOT NULL) = (state = 'revoked')",
     )
     op.execute('GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at, revoked_at) ON signing_keys TO identity_worker')
-    op.execute('CREATE POLICY service_accounts_worker_select ON service_accounts FOR SELECT TO identity_worker USING (true)')
-    op.execute('GRANT SELECT (tenant_id, id, tokens_not_before) ON service_accounts TO identity_worker')
 
 
 def downgrade() -> None:
-    op.execute('REVOKE SELECT (tenant_id, id, tokens_not_before) ON service_accounts FROM identity_worker')
-    op.execute('DROP POLICY service_accounts_worker_select ON service_accounts')
     for name in ('revoked', 'instants', 'state'):
         op.drop_constraint(op.f(f'ck_signing_keys_{name}'), 'signing_keys')
     # Not published before, not published after.

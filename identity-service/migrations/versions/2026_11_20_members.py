@@ -82,7 +82,7 @@ $$
 MEMBER_PROFILE = """
 CREATE FUNCTION public.member_profile(person uuid)
 RETURNS TABLE (email text, name text, active boolean)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
     SELECT p.email, p.name, p.active
     FROM public.memberships m JOIN public.people p ON p.id = m.person_id
     WHERE m.tenant_id = current_setting('app.current_tenant', true)::uuid AND m.person_id = person

@@ -11,6 +11,8 @@ from shared_lib.postgres import TenantConnection
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import Identity
 
+SOMEBODY = "01a1fa60-0000-7000-8000-000000000001"  # the same in every process that collects
+
 
 @asynccontextmanager
 async def connected(
@@ -98,15 +100,15 @@ async def test_sign_in_cannot_raise_anybody(
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
-        ("identity_worker", f"CALL public.admit(1, '{uuid7()}', 1, 0)"),
+        ("identity_worker", f"CALL public.admit(1, '{SOMEBODY}', 1, 0)"),
         ("identity_app", "CALL public.admit_client()"),
         ("identity_auth", "CALL public.admit_client()"),
-        ("identity_auth", f"SELECT public.member_profile('{uuid7()}')"),
+        ("identity_auth", f"SELECT public.member_profile('{SOMEBODY}')"),
         ("identity_auth", "SELECT public.find_member('a@example.com')"),
         ("identity_worker", "SELECT public.find_member('a@example.com')"),
-        ("identity_app", f"SELECT public.find_invitation('{uuid7()}')"),
-        ("identity_app", f"SELECT public.accept_invitation('{uuid7()}', now())"),
-        ("identity_platform", f"SELECT public.accept_invitation('{uuid7()}', now())"),
+        ("identity_app", f"SELECT public.find_invitation('{SOMEBODY}')"),
+        ("identity_app", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
+        ("identity_platform", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
     ],
 )
 async def test_each_function_of_the_definer_is_for_one_role(

@@ -1,19 +1,21 @@
 """All SQL about memberships."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     DateTime,
     Text,
     Uuid,
     and_,
+    any_,
     bindparam,
     column,
     func,
-    null,
     or_,
     select,
     true,
@@ -25,7 +27,8 @@ from app.modules.memberships.models import Membership
 from app.modules.memberships.schemas import (
     LockedMember,
     MemberFact,
-    MemberRead,
+    MemberProfile,
+    MemberRow,
     MembershipRead,
     MembershipStanding,
 )
@@ -65,31 +68,28 @@ def _only(value: UUID | None) -> UUID | None:
     return value
 
 
-def _members(email: Any) -> Any:
-    return (
-        select(
-            Membership.person_id,
-            _PROFILE.c.name,
-            email,
-            Membership.role,
-            _PROFILE.c.active,
-            Membership.created_at,
-        )
-        .join(_PROFILE, true())
-        .where(Membership.tenant_id == _TENANT, Membership.active)
-    )
-
-
-_PAGES = {
-    addresses: NewestFirst(
-        _members(_PROFILE.c.email if addresses else null()),
-        MemberRead,
-        created=Membership.created_at,
-        identity=Membership.person_id,
-    )
-    for addresses in (True, False)
-}
-_GET = Statement(_members(_PROFILE.c.email).where(Membership.person_id == _PERSON), MemberRead)
+# A page is found first: the function would be called for all that are counted or skipped, too.
+_PAGES = NewestFirst(
+    select(Membership.person_id, Membership.role, Membership.created_at).where(
+        Membership.tenant_id == _TENANT, Membership.active
+    ),
+    MemberRow,
+    created=Membership.created_at,
+    identity=Membership.person_id,
+)
+_PROFILES = Statement(
+    select(Membership.person_id, _PROFILE.c.email, _PROFILE.c.name, _PROFILE.c.active)
+    .join(_PROFILE, true())
+    .where(Membership.tenant_id == _TENANT)
+    .where(Membership.person_id == any_(bindparam("person_ids", type_=ARRAY(Uuid)))),
+    MemberProfile,
+)
+_GET = Statement(
+    select(Membership.person_id, Membership.role, Membership.created_at).where(
+        _THIS, Membership.active
+    ),
+    MemberRow,
+)
 _FIND = Statement(select(func.find_member(bindparam("email", type_=Text), type_=Uuid)), _only)
 # In one order, lest two who change each other's rows wait for each other.
 _LOCK = Statement(
@@ -129,10 +129,18 @@ _GET_FACT = Statement(
     .where(_THIS),
     MemberFact,
 )
-# Of those who left, an organization hears no more.
+# Of those who left, an organization hears no more. Locked in the order in which grants hold them.
+_ACTIVE_OF_PERSON = (
+    select(Membership.tenant_id)
+    .where(Membership.person_id == _PERSON, Membership.active)
+    .order_by(Membership.created_at, Membership.tenant_id)
+    .with_for_update()
+    .cte("active")
+)
 _COUNT_CHANGE = Statement(
     update(Membership)
-    .where(Membership.person_id == _PERSON, Membership.active)
+    .where(Membership.person_id == _PERSON)
+    .where(Membership.tenant_id == _ACTIVE_OF_PERSON.c.tenant_id)
     .values(version=Membership.version + 1, updated_at=_NOW)
     .returning(Membership.tenant_id),
     _only,
@@ -154,14 +162,20 @@ async def hold_standings(tx: Tx, person_id: UUID) -> list[MembershipStanding]:
     return await tx.rows(_HOLD_STANDINGS, person_id=person_id)
 
 
-async def list_members(tx: TenantTx, page: PageRequest, *, addresses: bool) -> Listing[MemberRead]:
-    """One page of the organization's members, newest first, with or without their addresses."""
-    return await _PAGES[addresses].page(tx, page)
+async def list_members(tx: TenantTx, page: PageRequest) -> Listing[MemberRow]:
+    """One page of the organization's members, newest first."""
+    return await _PAGES.page(tx, page)
 
 
-async def get_member(tx: TenantTx, person_id: UUID) -> MemberRead | None:
+async def get_member(tx: TenantTx, person_id: UUID) -> MemberRow | None:
     """A member of the organization."""
     return await tx.one(_GET, person_id=person_id)
+
+
+async def profiles_of(tx: TenantTx, person_ids: Sequence[UUID]) -> dict[UUID, MemberProfile]:
+    """Who these are, of those who belong or belonged to the organization."""
+    profiles = await tx.rows(_PROFILES, person_ids=person_ids)
+    return {profile.person_id: profile for profile in profiles}
 
 
 async def find_member(tx: TenantTx, email: str) -> UUID | None:

@@ -54,6 +54,37 @@ class MemberRead:
     active: bool
     created_at: datetime
 
+    @classmethod
+    def of(cls, row: "MemberRow", profile: "MemberProfile", *, address: bool) -> "MemberRead":
+        """A member as he is shown, with his address or without."""
+        return cls(
+            id=row.id,
+            name=profile.name,
+            email=profile.email if address else None,
+            role=Role(row.role),
+            active=profile.active,
+            created_at=row.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A membership of an organization; `id` is the person's."""
+
+    id: UUID
+    role: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberProfile:
+    """What an organization may know of a person who belongs to it."""
+
+    person_id: UUID
+    email: str
+    name: str
+    active: bool
+
 
 @dataclass(frozen=True, slots=True)
 class LockedMember:

@@ -105,7 +105,11 @@ def default_membership(
 
 async def list_members(tx: TenantTx, page: PageRequest) -> Listing[MemberRead]:
     """The members of the caller's organization; addresses are for who manages them (T7, T29)."""
-    return await repository.list_members(tx, page, addresses=own_role(tx) in MANAGERS)
+    rows = await repository.list_members(tx, page)
+    profiles = await repository.profiles_of(tx, [row.id for row in rows.results])
+    address = own_role(tx) in MANAGERS
+    members = [MemberRead.of(row, profiles[row.id], address=address) for row in rows.results]
+    return Listing.model_construct(results=members, paging=rows.paging)
 
 
 async def find_member(tx: TenantTx, email: str) -> UUID | None:
@@ -122,10 +126,11 @@ async def change_role(tx: TenantTx, person_id: UUID, update: MemberUpdate) -> Me
     if update.role != locked.member.role:
         refuse_role_above(locked.caller.role, locked.member.role, update.role)
         await _change(tx, locked, "members.update", role=update.role)
-    member = await repository.get_member(tx, person_id)
-    if member is None:
+    row = await repository.get_member(tx, person_id)
+    if row is None:
         raise MemberNotFound
-    return member
+    profiles = await repository.profiles_of(tx, [person_id])
+    return MemberRead.of(row, profiles[person_id], address=True)
 
 
 async def remove_member(tx: TenantTx, person_id: UUID) -> None:

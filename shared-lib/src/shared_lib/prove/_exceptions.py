@@ -26,6 +26,9 @@ EXCEPTIONS = {
                 ("jobs", "auth"),
                 ("jobs", "platform"),
                 ("jobs", "worker"),
+                # What ended is told again when the databases were restored.
+                ("revoked_tokens", "worker"),
+                ("service_accounts", "worker"),
                 ("security_events", "auth"),
                 ("security_events", "platform"),
                 ("security_events", "worker"),
@@ -33,8 +36,6 @@ EXCEPTIONS = {
                 # told to all his organizations.
                 ("invitations", "worker"),
                 ("memberships", "worker"),
-                # `phasezero reconcile` tells of revoked accounts; no more than that is granted.
-                ("service_accounts", "worker"),
                 # Reached by the functions below, each of which names one organization or person.
                 ("invitations", "definer"),
                 ("memberships", "definer"),
