@@ -61,6 +61,6 @@ def admission(operation: Operation, caller: Caller) -> str:
     if operation.scope is Scope.SERVICE:
         return call("public.admit_client")
     if token.sid is None:
-        raise MissingPermission
+        raise MissingPermission("Only people may do this: nobody is signed in to a service account")
     role = _ROLES.index(token.role) + 1 if token.role in _ROLES else 0
     return call("public.admit", _SCOPES[operation.scope], token.sid, role, token.iat)
