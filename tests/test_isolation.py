@@ -259,7 +259,7 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
         {"token": g.sign_in_id, "name": "x", "password": "a horse of another colour"},
     ),
     "create_password_reset": lambda _: _json(
-        "POST", "/password-reset", "ok", {"email": "owner@globex.example.com"}
+        "POST", "/password-reset", "ok", {"email": "admin@globex.example.com"}
     ),
     "complete_password_reset": lambda g: _json(
         "POST",
