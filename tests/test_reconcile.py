@@ -154,3 +154,31 @@ def test_people_read_what_was_sent(frail: System) -> None:
     organizations = frail.sql("product", "SELECT count(*) FROM organizations")[0][0]
     assert f"core: {organizations} organization\n" in done.stdout
     assert "identity: " in done.stdout
+
+
+@pytest.mark.parametrize("ahead", [0, 50])
+def test_what_was_heard_from_a_future_that_the_restore_undid_counts_no_longer(
+    frail: System, ahead: int
+) -> None:
+    """The core is back before a suspension, identity before somebody was removed."""
+    owner = sign_in(frail, "owner@acme.example.com")
+    guest = join(owner, f"guest-{uuid4().hex}@example.com")
+    known = "SELECT active FROM members WHERE person_id = $1"
+    eventually("the core knows the guest", lambda: frail.sql("product", known, guest.id))
+    frail.sql("identity", "UPDATE tenants SET status = 'suspended', version = version + $1", ahead)
+    frail.sql("product", "UPDATE members SET active = false, version = version + $1", ahead)
+
+    assert min(facts(frail)["overtaken"].values()) >= 1
+    suspended = "SELECT FROM tenants WHERE status = 'suspended'"
+    eventually("no organization is", lambda: not frail.sql("identity", suspended))
+    removed = "SELECT FROM members WHERE NOT active AND person_id = $1"
+    eventually("the guest is none", lambda: not frail.sql("product", removed, guest.id))
+    assert facts(frail)["overtaken"] == {"organization": 0, "member": 0}
+
+    # And what is changed from now on is heard.
+    assert owner.identity("DELETE", f"/members/{guest.id}").is_success
+    eventually("the core hears of it", lambda: frail.sql("product", removed, guest.id))
+    renamed = owner.core("PATCH", "/org", json={"name": f"Acme {ahead}"})
+    assert renamed.is_success, renamed.text
+    heard = "SELECT FROM tenants WHERE name = $1"
+    eventually("identity hears of it", lambda: frail.sql("identity", heard, f"Acme {ahead}"))

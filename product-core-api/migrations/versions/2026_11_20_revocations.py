@@ -1,4 +1,4 @@
-"""Revocations of signing keys."""
+"""Revocations of signing keys; versions of organizations that a restore set back."""
 
 from alembic import op
 
@@ -87,6 +87,7 @@ CHECKS = {
 
 
 def upgrade() -> None:
+    op.execute('GRANT SELECT, UPDATE (version) ON organizations TO product_worker')
     for name, (now, _) in CHECKS.items():
         replace_check(name, now)
     replace_admit(
@@ -98,6 +99,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute('REVOKE UPDATE (version) ON organizations FROM product_worker')
     op.execute("DELETE FROM revocations WHERE kind = 'signing_key'")
     for name, (_, before) in CHECKS.items():
         replace_check(name, before)

@@ -65,7 +65,8 @@ class Organization(Base):
                     "app", select=_SHOWN, update=("name", "support_access", "updated_at", "version")
                 ),
                 Grant("platform", select=True, insert=True, update=_CHANGES),
-                Grant("worker", select=True),
+                # What identity has heard from a future that a restore undid is overtaken.
+                Grant("worker", select=True, update=("version",)),
                 Grant("definer", select=True, insert=True),
                 every_row=("platform", "worker"),
                 policies=(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 import asyncpg
@@ -14,15 +15,19 @@ __all__ = ["connected", "instant"]
 R = TypeVar("R")
 
 
-def connected(dsn: str, work: Callable[[asyncpg.Connection], Awaitable[R]]) -> R:
-    """What `work` returns; exits with status 1, and the reason, when it or connecting fails."""
+def connected(work: Callable[..., Awaitable[R]], *dsns: str) -> R:
+    """What `work` returns, called with a connection to each of `dsns`.
+
+    Exits with status 1, and the reason, when it or connecting fails.
+    """
 
     async def working() -> R:
-        connection = await asyncpg.connect(dsn, timeout=10)
-        try:
-            return await work(connection)
-        finally:
-            await connection.close()
+        async with AsyncExitStack() as closing:
+            connections = []
+            for dsn in dsns:
+                connections.append(await asyncpg.connect(dsn, timeout=10))
+                closing.push_async_callback(connections[-1].close)
+            return await work(*connections)
 
     try:
         return asyncio.run(working())

@@ -45,7 +45,7 @@ def list_jobs(
 ) -> None:
     """Show jobs that wait, the oldest first. A job that is held waits for you."""
     dsn = worker_settings(service, env_file).dsn
-    rows = [_row(each) for each in connected(dsn, lambda own: own.fetch(_LIST, held, limit))]
+    rows = [_row(each) for each in connected(lambda own: own.fetch(_LIST, held, limit), dsn)]
     if as_json:
         typer.echo(json.dumps({"jobs": rows}, indent=2))
         return
@@ -71,7 +71,7 @@ def retry_jobs(
     dsn = worker_settings(service, env_file).dsn
     statement = _RETRY_ALL if job is None else _RETRY
     arguments = [] if job is None else [job]
-    number = _number(connected(dsn, lambda own: own.execute(statement, *arguments)))
+    number = _number(connected(lambda own: own.execute(statement, *arguments), dsn))
     if job is not None and number == 0:
         typer.echo(f"there is no job {job}: it may be done", err=True)
         raise typer.Exit(1)
@@ -89,7 +89,7 @@ def discard_job(service: Of, job: JobId, env_file: EnvFile = None) -> None:
         found = await connection.fetchrow(_FIND, job)
         return "it is not held: it is being tried" if found else "there is no such job"
 
-    refusal = connected(dsn, discard)
+    refusal = connected(discard, dsn)
     if refusal:
         typer.echo(f"{job}: {refusal}", err=True)
         raise typer.Exit(1)

@@ -117,7 +117,7 @@ def _run(
         cipher = KeyCipher.from_setting(settings.encryption_key.get_secret_value())
         return await work(SigningKeyStore(cipher, settings.schedule), connection)
 
-    return connected(settings.dsn, working)
+    return connected(working, settings.dsn)
 
 
 def _row(key: KeyRecord, schedule: Schedule) -> dict[str, Any]:

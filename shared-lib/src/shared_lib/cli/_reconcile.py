@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import asyncpg
@@ -22,6 +21,7 @@ from shared_lib.cli._facts import (
     revocation,
 )
 from shared_lib.cli._settings import AsJson, EnvFile, Service, worker_settings
+from shared_lib.cli._versions import VERSIONED, catch_up
 from shared_lib.clock import utc_now
 from shared_lib.tokens import LONGEST_LIFE
 
@@ -31,6 +31,7 @@ _BATCH = 1000
 _BEFORE_ALL = UUID(int=0)
 # A minute more, because clocks may differ. Tokens that are older are dead of age.
 _RELEVANT = timedelta(seconds=LONGEST_LIFE + 60)
+_Counts: TypeAlias = dict[str, int]
 _ALWAYS = "$4::timestamptz IS NOT NULL"
 
 
@@ -60,7 +61,8 @@ class _Source:
                        {self.ended} AS ended_at
                 FROM {self.table} WHERE {self.where}
             ) facts
-            WHERE (tenant_id, subject) > ($1::uuid, $2::text) ORDER BY 1, 2 LIMIT $3
+            WHERE (tenant_id, subject COLLATE "C") > ($1::uuid, $2::text)
+            ORDER BY tenant_id, subject COLLATE "C" LIMIT $3
         """  # noqa: S608  constants of this module
 
     def job_id(self, row: asyncpg.Record) -> UUID:
@@ -159,26 +161,34 @@ _FACTS = {
 def reconcile(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # noqa: FBT002  an option
     """Send every fact again, after a restore: two databases are restored to two moments.
 
-    It leaves jobs for the workers, which must run; whoever is told keeps what is newest. May be
-    repeated: a fact that still waits is not sent twice.
+    It leaves jobs for the workers, which must run; whoever is told keeps what is newest. So what
+    he has heard from a future that the restore undid is overtaken first. May be repeated: a fact
+    that still waits is not sent twice.
     """
-    urls = {service: worker_settings(service, env_file).dsn for service in _FACTS}
-    left = {
-        service.value: connected(dsn, partial(_leave_all, _FACTS[service]))
-        for service, dsn in urls.items()
-    }
+    urls = [worker_settings(service, env_file).dsn for service in _FACTS]
+    overtaken, left = connected(_reconcile, *urls)
     if as_json:
-        typer.echo(json.dumps(left, indent=2))
+        typer.echo(json.dumps({"overtaken": overtaken, **left}, indent=2))
         return
     for name, counts in left.items():
         for fact, count in counts.items():
             typer.echo(f"{name}: {count} {fact}")
+    for fact, count in overtaken.items():
+        if count:
+            typer.echo(f"{count} {fact} were known in a later state, which counts no longer")
 
 
-async def _leave_all(
-    sources: tuple[_Source, ...], connection: asyncpg.Connection
-) -> dict[str, int]:
-    return {source.fact: await _leave(connection, source) for source in sources}
+async def _reconcile(*connections: asyncpg.Connection) -> tuple[_Counts, dict[str, _Counts]]:
+    """What was overtaken, and what was left for the worker of each service."""
+    own = dict(zip(_FACTS, connections, strict=True))
+    overtaken = {
+        each.fact: await catch_up(own[each.sender], own[each.receiver], each) for each in VERSIONED
+    }
+    left = {
+        service.value: {each.fact: await _leave(own[service], each) for each in sources}
+        for service, sources in _FACTS.items()
+    }
+    return overtaken, left
 
 
 async def _leave(connection: asyncpg.Connection, source: _Source) -> int:
