@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
+from uuid import UUID
 
 from shared_lib.testing.mail import links_in, mails_in
 from tests.conftest import CoreReceiver, Identity, eventually
@@ -77,3 +78,18 @@ async def security_event(core: CoreReceiver, action: str, resource_id: str) -> d
     await eventually(told)
     (event,) = security_events(core, action, resource_id)
     return event
+
+
+async def core_knows(core: CoreReceiver, tenant_id: UUID, person_id: UUID, **expected: Any) -> None:
+    """Wait until the last that the core was told about a member is `expected`, among other things.
+
+    The last is the one with the highest version: facts may overtake each other.
+    """
+    path = f"/internal/members/{tenant_id}/{person_id}"
+
+    async def known() -> bool:
+        told = [request.body for request in list(core.received) if request.path == path]
+        last = max(told, key=lambda fact: int(fact["version"]), default={})
+        return expected.items() <= last.items()
+
+    await eventually(known)

@@ -9,7 +9,7 @@ import pytest
 
 from shared_lib.testing.mail import text_of
 from tests.conftest import PASSWORD, CoreReceiver, Identity, Person, bearer
-from tests.mailbox import mails_to, next_mail, security_event
+from tests.mailbox import core_knows, mails_to, next_mail, security_event
 
 NEW = "another horse, another staple"
 
@@ -46,6 +46,17 @@ async def test_a_name_is_changed_and_the_rest_stays(identity: Identity) -> None:
     assert response.status_code == 200, response.text
     assert response.json() == {**before, "name": "Grace Hopper"}
     assert (await me(identity, answer)).json() == response.json()
+
+
+async def test_the_organizations_learn_the_name(identity: Identity, core: CoreReceiver) -> None:
+    person, organization = await identity.make_member()
+    other = await identity.make_organization()
+    await identity.join(person, other)
+    answer = await identity.sign_in(person)
+    for name in ("Grace", "Grace Hopper"):
+        assert (await patch(identity, answer, name=name)).status_code == 200
+        for each in (organization, other):
+            await core_knows(core, each.id, person.id, name=name, active=True)
 
 
 async def test_what_is_not_sent_stays(identity: Identity) -> None:  # T20
