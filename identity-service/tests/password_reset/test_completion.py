@@ -1,6 +1,7 @@
 """`POST /password-reset/complete`: the newest link, once, within the hour; everybody is out."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -84,6 +85,25 @@ async def test_everybody_is_signed_out(identity: Identity, core: CoreReceiver) -
     assert claims["iat"] > not_before.timestamp()
     me = await identity.client.get("/me", headers=bearer(answer["access_token"]))
     assert me.status_code == 200
+
+
+async def test_a_second_reset_reaches_what_was_issued_since_the_first(
+    identity: Identity, core: CoreReceiver
+) -> None:
+    """A token that was issued in the second of the first one is dated in the next second."""
+    person = await identity.make_person()
+    token = await begun(identity, person)
+    before = datetime(2099, 1, 1, 12, 30, 15, 250_000, UTC)
+    await identity.admin.execute(
+        "UPDATE people SET tokens_not_before = $2 WHERE id = $1", person.id, before
+    )
+    assert (await complete(identity, token)).status_code == 204
+    await core.learns(person.id)
+    told = datetime.fromisoformat(core.revoked(person.id)[0]["not_before"])
+    kept = await identity.admin.fetchval(
+        "SELECT tokens_not_before FROM people WHERE id = $1", person.id
+    )
+    assert told == kept == datetime(2099, 1, 1, 12, 30, 16, tzinfo=UTC)
 
 
 async def test_the_person_is_told_and_the_core_too(identity: Identity, core: CoreReceiver) -> None:

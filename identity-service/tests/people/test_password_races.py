@@ -85,22 +85,3 @@ async def test_of_two_changes_that_wait_one_counts(alone: Identity) -> None:
     first, second = [await attempt for attempt in attempts]
     assert (first.status_code, second.json()["detail"]) == (204, "current_password_wrong")
     assert (await alone.token(username=person.email, password=f"{NEW}, number 0")).is_success
-
-
-async def test_shutting_out_twice_reaches_what_was_issued_in_between(alone: Identity) -> None:
-    """A token that was issued in the second of the first reset is dated in the next one."""
-    person, _ = await alone.make_member()
-    dead = []
-    for number in range(3):
-        await alone.client.post("/password-reset", json={"email": person.email})
-        token = await next_token(alone, person.email, after=number)
-        body = {"token": token, "password": f"{NEW}, number {number}"}
-        response = await alone.client.post("/password-reset/complete", json=body)
-        assert response.status_code == 204, response.text
-        response = await alone.token(username=person.email, password=body["password"])
-        dead.append(response.json()["access_token"])
-    *dead, alive = dead
-    for access_token in dead:
-        response = await alone.client.get("/me", headers=bearer(access_token))
-        assert response.status_code == 401
-    assert (await alone.client.get("/me", headers=bearer(alive))).status_code == 200

@@ -138,6 +138,33 @@ async def test_a_wrong_current_password_changes_nothing(identity: Identity) -> N
     assert mails_to(identity, person.email) == []
 
 
+async def test_whoever_guesses_is_slowed_down_here_and_at_sign_in_together(
+    identity: Identity,
+) -> None:
+    """A stolen session is no way around the throttle of sign-in (ASVS 6.3.1)."""
+    person = await identity.make_person()
+    answer = await identity.sign_in(person)
+    for _ in range(5):
+        refused = await change(identity, answer, current="a guess")
+        assert refused.json()["detail"] == "current_password_wrong"
+    throttled = await change(identity, answer)
+    assert (throttled.status_code, throttled.json()["detail"]) == (429, "too_many_attempts")
+    assert int(throttled.headers["retry-after"]) > 0
+    refused = await identity.token(username=person.email, password=PASSWORD)
+    assert refused.json()["detail"] == "too_many_attempts"
+    # The session itself goes on.
+    assert (await me(identity, answer)).status_code == 200
+
+
+async def test_whoever_knows_the_password_begins_anew(identity: Identity) -> None:
+    person = await identity.make_person()
+    answer = await identity.sign_in(person)
+    for password, new in ((PASSWORD, NEW), (NEW, PASSWORD)):
+        for _ in range(4):
+            assert (await change(identity, answer, current="a guess")).status_code == 403
+        assert (await change(identity, answer, current=password, new=new)).status_code == 204
+
+
 @pytest.mark.parametrize("weak", ["sh0rt", "password123", "", "x" * 300])
 async def test_a_weak_password_is_refused(identity: Identity, weak: str) -> None:
     person = await identity.make_person()
