@@ -260,7 +260,7 @@ async def test_a_client_that_is_closed_tells_nothing_more(
     identity: Identity, tell: Any, core_token: str
 ) -> None:
     tenant_id = uuid7()
-    close = "UPDATE service_accounts SET active = $1 WHERE client_id = 'product-core-api'"
+    close = "UPDATE trusted_clients SET active = $1 WHERE client_id = 'product-core-api'"
     await identity.admin.execute(close, False)
     try:
         refused(await tell(tenant_id), 401, "token_revoked")
