@@ -40,6 +40,7 @@ class Globex:
     popup_id: str
     session_id: str
     member_id: str
+    sign_in_id: str
     account_id: str
     secret_id: str
     invitation_id: str
@@ -162,6 +163,10 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
     "get_authorization_server_metadata": lambda _: Recipe(
         "GET", "/.well-known/oauth-authorization-server", "ok"
     ),
+    "list_signing_keys": lambda _: Recipe("GET", "/admin/keys", _STAFF_ONLY),
+    "revoke_signing_key": lambda _: _json(
+        "POST", "/admin/keys/unknown/revoke", _STAFF_ONLY, {"reason": REASON}
+    ),
     "get_me": lambda _: Recipe("GET", f"/me?tenant_id={GLOBEX}", "ok"),
     "get_authorization_server_metadata_of_path": lambda _: Recipe(
         "GET", "/.well-known/oauth-authorization-server/globex", "not_found"
@@ -233,7 +238,43 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
     "revoke_token": lambda g: Recipe(
         "POST", "/revoke", "ok", {"data": {"token": g.refresh_token, **g.outsider}}
     ),
+    "update_me": lambda g: _json("PATCH", f"/me?person_id={g.member_id}", "ok", {}),
+    "change_password": lambda _: _json(
+        "PUT",
+        "/me/password",
+        "current_password_wrong",
+        {"current_password": "not this one", "new_password": "a horse of another colour"},
+    ),
+    "list_sessions": lambda g: Recipe("GET", f"/sessions?person_id={g.member_id}", "ok"),
+    "end_session": lambda g: Recipe("DELETE", f"/sessions/{g.sign_in_id}", "session_not_found"),
     "logout": lambda g: Recipe("POST", f"/logout?sid={g.session_id}", "ok"),
+    "logout_everywhere": lambda g: Recipe("POST", f"/logout/all?person_id={g.member_id}", "ok"),
+    "create_sign_up": lambda _: _json(
+        "POST", "/sign-up", "ok", {"email": "owner@globex.example.com"}
+    ),
+    "complete_sign_up": lambda g: _json(
+        "POST",
+        "/sign-up/complete",
+        "sign_up_link_invalid",
+        {"token": g.sign_in_id, "name": "x", "password": "a horse of another colour"},
+    ),
+    "create_password_reset": lambda _: _json(
+        "POST", "/password-reset", "ok", {"email": "admin@globex.example.com"}
+    ),
+    "complete_password_reset": lambda g: _json(
+        "POST",
+        "/password-reset/complete",
+        "password_reset_link_invalid",
+        {"token": g.sign_in_id, "password": "a horse of another colour"},
+    ),
+    "list_people": lambda _: Recipe("GET", "/admin/people?search=globex", _STAFF_ONLY),
+    "get_person": lambda g: Recipe("GET", f"/admin/people/{g.member_id}", _STAFF_ONLY),
+    "deactivate_person": lambda g: _json(
+        "POST", f"/admin/people/{g.member_id}/deactivate", _STAFF_ONLY, {"reason": REASON}
+    ),
+    "reactivate_person": lambda g: _json(
+        "POST", f"/admin/people/{g.member_id}/reactivate", _STAFF_ONLY, {}
+    ),
     "issue_token": lambda _: Recipe(
         "POST",
         "/token",
@@ -284,10 +325,12 @@ def globex(pair: System) -> Globex:
         popup_id=created.json()["id"],
         session_id=support.claims["support"]["id"],
         member_id=owner.id,
+        sign_in_id=owner.claims["sid"],
         refresh_token=str(owner.refresh_token),
         traces=frozenset(
             [MARK, "globex.example.com", str(GLOBEX), *everything, agent.claims["sid"]]
             + [account.id, account.secret_id, account.secret, invitation_id, link_token]
+            + [owner.claims["sid"]]
             + [str(row["person_id"]) for row in members]
         ),
     )

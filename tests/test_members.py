@@ -1,5 +1,6 @@
 """Members between the services: who joins is known to both, who is removed is out of both."""
 
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -79,9 +80,8 @@ def test_a_new_role_counts_in_the_core(frail: System) -> None:
         assert response.status_code == 200, response.text
         renewed = refreshed(guest)
         assert renewed.claims["role"] == role
-        eventually(
-            "the old token is dead", lambda old=guest: is_refused(old, "token_revoked"), BOUND
-        )
+        is_dead = partial(is_refused, guest, "token_revoked")
+        eventually("the old token is dead", is_dead, BOUND)
         # At once, and also when the core has heard of the change.
         assert renewed.popups()
         guest = renewed

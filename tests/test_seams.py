@@ -15,7 +15,8 @@ import asyncpg
 import pytest
 
 from infra.postgres.urls import driver_url
-from tests.people import ACME, Caller, is_refused, sign_in
+from tests.conftest import MakeSystem
+from tests.people import GLOBEX, Caller, is_refused, sign_in
 from tests.system import ServiceProcess, System, WorkerProcess, eventually
 
 pytestmark = pytest.mark.database
@@ -26,6 +27,12 @@ $$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN OLD; END $$;
 CREATE TRIGGER hold_settling BEFORE DELETE ON jobs FOR EACH ROW EXECUTE FUNCTION hold_settling();
 """
 RELEASE_SETTLING = "DROP TRIGGER hold_settling ON jobs; DROP FUNCTION hold_settling()"
+
+
+@pytest.fixture(scope="module")
+def frail_system(make_system: MakeSystem) -> System:
+    """Without the probe, whose own revocations would be held where a test's should be."""
+    return make_system(IDENTITY_REVOCATION_PROBE_SECONDS="86400")
 
 
 @dataclass(frozen=True)
@@ -76,22 +83,22 @@ def sign_out(system: System, member: Caller) -> Change:
 
 
 def suspend(system: System, admin: Caller) -> Change:
-    answer = admin.core("POST", f"/admin/orgs/{ACME}/suspend", json={"reason": "Unpaid"})
+    answer = admin.core("POST", f"/admin/orgs/{GLOBEX}/suspend", json={"reason": "Unpaid"})
     assert answer.status_code == 200, answer.text
     suspended = "SELECT count(*) FROM tenants WHERE id = $1 AND status = 'suspended'"
 
     def times() -> int:
-        found: int = system.sql("identity", suspended, ACME)[0]["count"]
+        found: int = system.sql("identity", suspended, GLOBEX)[0]["count"]
         return found
 
     return Change(arrived=lambda: times() == 1, times=times)
 
 
-def platform_of_an_active_acme(system: System) -> Caller:
-    """The platform's admin; what a test before this one did to Acme is undone, and told."""
+def platform_of_an_active_globex(system: System) -> Caller:
+    """The platform's admin; what a test before this one did to Globex is undone, and told."""
     admin = sign_in(system, "platform@numbersence.com")
-    if admin.core("GET", f"/admin/orgs/{ACME}").json()["status"] != "active":
-        answer = admin.core("POST", f"/admin/orgs/{ACME}/reactivate", json={})
+    if admin.core("GET", f"/admin/orgs/{GLOBEX}").json()["status"] != "active":
+        answer = admin.core("POST", f"/admin/orgs/{GLOBEX}/reactivate", json={})
         assert answer.status_code == 200, answer.text
     told = "SELECT FROM jobs WHERE kind = 'tell_tenant'"
     eventually("identity knows", lambda: not system.sql("product", told))
@@ -115,14 +122,24 @@ def change_role(system: System, owner: Caller) -> Change:
     )
 
 
+def tell_of_event(system: System, owner: Caller) -> Change:
+    statement = "SELECT count(*) FROM audit_events WHERE action = 'members.update'"
+    before = system.sql("product", statement)[0]["count"]
+    change_role(system, owner)
+    return Change(
+        arrived=lambda: system.sql("product", statement)[0]["count"] > before,
+        times=lambda: system.sql("product", statement)[0]["count"] - before,
+    )
+
+
 FACTS = [
     Fact(
-        name="tenant",
-        kind="tell_tenant",
-        sender="core",
-        receiving_table="tenants",
-        prepare=platform_of_an_active_acme,
-        happen=suspend,
+        name="event",
+        kind="send_security_event",
+        sender="identity",
+        receiving_table="audit_events",
+        prepare=lambda system: sign_in(system, "owner@acme.example.com"),
+        happen=tell_of_event,
     ),
     Fact(
         name="revocation",
@@ -139,6 +156,14 @@ FACTS = [
         receiving_table="members",
         prepare=lambda system: sign_in(system, "owner@acme.example.com"),
         happen=change_role,
+    ),
+    Fact(
+        name="tenant",
+        kind="tell_tenant",
+        sender="core",
+        receiving_table="tenants",
+        prepare=platform_of_an_active_globex,
+        happen=suspend,
     ),
 ]
 

@@ -1,126 +1,34 @@
 """What every test of identity stands on: its database, the application, people of its own."""
 
 import asyncio
-import json
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import httpx
-import jwt
 import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from fastapi import FastAPI
-from typing_extensions import override
 
 from app.core.settings import IdentitySettings
 from app.main import create_app
 from app.worker import worker_of
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
+from tests.core_receiver import CoreReceiver, eventually
+
+# Shown here, too, where tests look for them.
+__all__ = ["CoreReceiver", "eventually"]
 
 PASSWORD = "correct horse battery staple"
 CORE_SECRET = "s3cret of the core: 100% +plus &c"
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 ARGON2 = {"argon2_memory_kib": 64, "argon2_iterations": 1}
 HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
-
-
-@dataclass(frozen=True)
-class Received:
-    """What the core was sent."""
-
-    method: str
-    path: str
-    authorization: str
-    body: dict[str, Any]
-
-
-@dataclass
-class CoreReceiver:
-    """Stands where the core would: real HTTP on 127.0.0.1. `status` is what it answers;
-    a request that names one of the `refused` subjects gets 422. Tokens are accepted until their
-    session is revoked, and for ever when it is `deaf`.
-    """
-
-    port: int = 0
-    status: int = 204
-    received: list[Received] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    deaf: bool = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def learns(self, subject_id: UUID) -> None:
-        """Wait until a revocation of `subject_id` has come in; 5 s at most."""
-
-        async def known() -> bool:
-            return bool(self.revoked(subject_id))
-
-        await eventually(known, 5)
-
-    def revoked(self, subject_id: UUID | str) -> list[dict[str, Any]]:
-        """Every revocation of `subject_id` that came in."""
-        return [
-            revocation
-            for request in list(self.received)
-            for revocation in request.body.get("revocations", [])
-            if revocation["subject_id"] == str(subject_id)
-        ]
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Listen at `port`, or at a free one that becomes `port`."""
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                authorization = self.headers.get("Authorization", "")
-                content = json.loads(body)
-                subjects = {each["subject_id"] for each in content.get("revocations", [])}
-                status = 422 if subjects & receiver.refused else receiver.status
-                if status != 422:
-                    receiver.received.append(
-                        Received(self.command, self.path, authorization, content)
-                    )
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                token = self.headers["Authorization"].removeprefix("Bearer ")
-                sid = jwt.decode(token, options={"verify_signature": False})["sid"]
-                revoked = bool(receiver.revoked(sid)) and not receiver.deaf
-                body = json.dumps({"detail": "token_revoked"} if revoked else {}).encode()
-                self.send_response(401 if revoked else 200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_PUT = do_POST  # noqa: N815  the name that the base class calls
-
-            @override
-            def log_message(self, format: str, *args: Any) -> None:
-                return
-
-        with ThreadingHTTPServer(("127.0.0.1", self.port), Handler) as server:
-            self.port = server.server_port
-            thread = threading.Thread(target=server.serve_forever, daemon=True)
-            thread.start()
-            try:
-                yield
-            finally:
-                server.shutdown()
-                thread.join()
 
 
 @dataclass(frozen=True)
@@ -213,13 +121,6 @@ class Identity:
         made = await self.make_person(**person)
         await self.join(made, organization, role)
         return made, organization
-
-
-async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
-    """Wait until `condition` is true. Raises TimeoutError."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  another process decides, nobody signals
-            await asyncio.sleep(0.05)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -16,8 +16,28 @@ def mails_to(identity: Identity, address: str) -> list[EmailMessage]:
 
 def token_in(mail: EmailMessage) -> str:
     """The token of the link in a mail."""
-    link = next(each for each in links_in(mail) if "#token=" in each)
-    return link.partition("#token=")[2]
+    (token,) = _tokens_in(mail)
+    return token
+
+
+def tokens_to(identity: Identity, address: str) -> list[str]:
+    """The tokens of all links that were mailed to one address, oldest first."""
+    return [token for mail in mails_to(identity, address) for token in _tokens_in(mail)]
+
+
+def _tokens_in(mail: EmailMessage) -> list[str]:
+    links = (each.partition("#token=") for each in links_in(mail))
+    return [token for _, found, token in links if found]
+
+
+async def next_token(identity: Identity, address: str, *, after: int = 0) -> str:
+    """The token of the newest link that was mailed, once there are more than `after`."""
+
+    async def arrived() -> bool:
+        return len(tokens_to(identity, address)) > after
+
+    await eventually(arrived)
+    return tokens_to(identity, address)[-1]
 
 
 async def next_mail(identity: Identity, address: str, *, after: int = 0) -> EmailMessage:

@@ -26,7 +26,7 @@ FAULTS = {
     "CREATE FUNCTION tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS"
     " $$ SELECT current_setting('app.current_tenant')::uuid $$;"
     " ALTER POLICY popups_app ON popups USING (tenant_id = tenant())": "policy_functions",
-    "ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug;"
+    "DELETE FROM popups; ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug;"
     " ALTER TABLE popups ADD UNIQUE (slug)": "keys",
     "CREATE UNIQUE INDEX one_name ON popups (name, tenant_id)": "keys",
     "ALTER TABLE popups ADD UNIQUE (tenant_id, id, name); ALTER TABLE popups ADD parent uuid;"

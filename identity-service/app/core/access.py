@@ -23,8 +23,12 @@ def public(
 
 
 def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
-    """Declare that a person calls, in whatever state his organization is."""
-    return Depends(Guard(Access(Scope.USER, modes=ANY_MODE, transactions=transactions)))
+    """Declare that a person calls, in whatever state his organization is.
+
+    No support session: its token is not for identity, and the declaration says so once more.
+    """
+    access = Access(Scope.USER, modes=ANY_MODE, support=False, transactions=transactions)
+    return Depends(Guard(access))
 
 
 def organization(*roles: str) -> Any:
@@ -32,7 +36,8 @@ def organization(*roles: str) -> Any:
 
     Whatever state it is in: admission refuses when it is suspended, and trials are the core's.
     """
-    return Depends(Guard(Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE)))
+    access = Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE, support=False)
+    return Depends(Guard(access))
 
 
 def platform(*roles: str, transactions: Literal["request", "own"] = "request") -> Any:
@@ -56,6 +61,6 @@ def admission(operation: Operation, caller: Caller) -> str:
     if operation.scope is Scope.SERVICE:
         return call("public.admit_client")
     if token.sid is None:
-        raise MissingPermission
+        raise MissingPermission("Only people may do this: nobody is signed in to a service account")
     role = _ROLES.index(token.role) + 1 if token.role in _ROLES else 0
     return call("public.admit", _SCOPES[operation.scope], token.sid, role, token.iat)

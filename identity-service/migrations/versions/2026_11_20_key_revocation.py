@@ -1,4 +1,4 @@
-"""Signing keys that were revoked."""
+"""Signing keys that were revoked; what the worker reads to send every fact again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,10 +34,7 @@ def upgrade() -> None:
         'signing_keys',
         "(revoked_at IS NOT NULL) = (state = 'revoked')",
     )
-    op.execute(
-        'GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, '
-        'retired_at, revoked_at) ON signing_keys TO identity_worker'
-    )
+    op.execute('GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at, revoked_at) ON signing_keys TO identity_worker')
 
 
 def downgrade() -> None:

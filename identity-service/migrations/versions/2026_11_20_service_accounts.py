@@ -95,6 +95,7 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('account_id', sa.Uuid(), nullable=False),
     sa.Column('jti', sa.Uuid(), nullable=False),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id', 'account_id'], ['service_accounts.tenant_id', 'service_accounts.id'], name=op.f('fk_revoked_tokens_tenant_id_account_id')),
     sa.PrimaryKeyConstraint('tenant_id', 'account_id', 'jti', name=op.f('pk_revoked_tokens'))
@@ -102,9 +103,11 @@ def upgrade() -> None:
     op.execute('ALTER TABLE service_accounts ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE service_accounts FORCE ROW LEVEL SECURITY')
     op.execute("CREATE POLICY service_accounts_app ON service_accounts FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid))")
+    op.execute('CREATE POLICY service_accounts_worker ON service_accounts FOR ALL TO identity_worker USING (true) WITH CHECK (true)')
     op.execute("CREATE POLICY service_accounts_auth_select ON service_accounts FOR SELECT TO identity_auth USING (id = (SELECT current_setting('app.current_actor', true)::uuid))")
     op.execute('GRANT SELECT, INSERT, UPDATE (revoked_at, tokens_not_before) ON service_accounts TO identity_app')
     op.execute('GRANT SELECT (tenant_id, id, role, active, tokens_not_before) ON service_accounts TO identity_auth')
+    op.execute('GRANT SELECT (tenant_id, id, tokens_not_before) ON service_accounts TO identity_worker')
     op.execute('ALTER TABLE service_account_secrets ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE service_account_secrets FORCE ROW LEVEL SECURITY')
     op.execute("CREATE POLICY service_account_secrets_app ON service_account_secrets FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid))")
@@ -113,8 +116,10 @@ def upgrade() -> None:
     op.execute('GRANT SELECT (tenant_id, account_id, id, created_at, expires_at, revoked_at, last_used_at, secret_hash), UPDATE (last_used_at) ON service_account_secrets TO identity_auth')
     op.execute('ALTER TABLE revoked_tokens ENABLE ROW LEVEL SECURITY')
     op.execute('ALTER TABLE revoked_tokens FORCE ROW LEVEL SECURITY')
+    op.execute('CREATE POLICY revoked_tokens_worker ON revoked_tokens FOR ALL TO identity_worker USING (true) WITH CHECK (true)')
     op.execute("CREATE POLICY revoked_tokens_auth ON revoked_tokens FOR ALL TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (account_id = (SELECT current_setting('app.current_actor', true)::uuid))")
     op.execute('GRANT SELECT, INSERT, DELETE ON revoked_tokens TO identity_auth')
+    op.execute('GRANT SELECT (jti, revoked_at) ON revoked_tokens TO identity_worker')
     for trigger in KEEP_ENDED_TRIGGERS:
         op.execute(trigger)
 

@@ -15,16 +15,8 @@ import pytest
 from app.core.settings import IdentitySettings
 from shared_lib.testing.operator import Operator
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import (
-    CoreReceiver,
-    Identity,
-    bearer,
-    client_of,
-    eventually,
-    make_settings,
-    running,
-    working,
-)
+from tests.conftest import Identity, bearer, client_of, make_settings, running, working
+from tests.core_receiver import CoreReceiver, eventually
 
 REASON = "The signing host was broken into"
 

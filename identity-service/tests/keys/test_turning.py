@@ -10,7 +10,8 @@ import pytest
 
 from app.worker import worker_of
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import CoreReceiver, eventually, make_settings, running, working
+from tests.conftest import make_settings, running, working
+from tests.core_receiver import CoreReceiver, eventually
 
 # A key signs for 5 s, and from 6 s after it was published.
 QUICK = {"jwks_max_age": 1, "key_margin": 4, "key_rotation_days": 5 / 86400, "longest_token": 1}

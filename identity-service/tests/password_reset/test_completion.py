@@ -12,7 +12,7 @@ from app.core.links import link_token
 from shared_lib.ids import uuid7
 from shared_lib.testing.mail import text_of
 from tests.conftest import PASSWORD, CoreReceiver, Identity, Person, bearer
-from tests.mailbox import mails_to, next_mail, security_event, token_in, worker_is_idle
+from tests.mailbox import next_mail, next_token, security_event, tokens_to, worker_is_idle
 
 PATH = "/password-reset/complete"
 NEW = "another horse, another staple"
@@ -20,10 +20,10 @@ NEW = "another horse, another staple"
 
 async def begun(identity: Identity, person: Person) -> str:
     """The token of a link that was mailed to `person`."""
-    before = len(mails_to(identity, person.email))
+    before = len(tokens_to(identity, person.email))
     response = await identity.client.post("/password-reset", json={"email": person.email})
     assert response.status_code == 202
-    return token_in(await next_mail(identity, person.email, after=before))
+    return await next_token(identity, person.email, after=before)
 
 
 async def complete(identity: Identity, token: str, password: str = NEW) -> httpx.Response:

@@ -2,16 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 import asyncpg
 import pytest
 
+from shared_lib.ids import uuid7
 from shared_lib.postgres import TenantConnection
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import Identity
 
-NOBODY = UUID(int=7)
+SOMEBODY = "01a1fa60-0000-7000-8000-000000000001"  # the same in every process that collects
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def test_a_role_sees_the_rows_of_its_setting_only(
         await connection.execute(f"SET {setting} = '{visible}'")
         rows = await connection.fetch("SELECT tenant_id, person_id FROM memberships")
         assert [tuple(row) for row in rows] == [(organization.id, person.id)]
-        await connection.execute(f"SET {setting} = '{NOBODY}'")
+        await connection.execute(f"SET {setting} = '{uuid7()}'")
         assert await connection.fetch("SELECT * FROM memberships") == []
 
 
@@ -100,15 +100,15 @@ async def test_sign_in_cannot_raise_anybody(
 @pytest.mark.parametrize(
     ("role", "statement"),
     [
-        ("identity_worker", f"CALL public.admit(1, '{NOBODY}', 1, 0)"),
+        ("identity_worker", f"CALL public.admit(1, '{SOMEBODY}', 1, 0)"),
         ("identity_app", "CALL public.admit_client()"),
         ("identity_auth", "CALL public.admit_client()"),
-        ("identity_auth", f"SELECT public.member_profile('{NOBODY}')"),
+        ("identity_auth", f"SELECT public.member_profile('{SOMEBODY}')"),
         ("identity_auth", "SELECT public.find_member('a@example.com')"),
         ("identity_worker", "SELECT public.find_member('a@example.com')"),
-        ("identity_app", f"SELECT public.find_invitation('{NOBODY}')"),
-        ("identity_app", f"SELECT public.accept_invitation('{NOBODY}', now())"),
-        ("identity_platform", f"SELECT public.accept_invitation('{NOBODY}', now())"),
+        ("identity_app", f"SELECT public.find_invitation('{SOMEBODY}')"),
+        ("identity_app", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
+        ("identity_platform", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
     ],
 )
 async def test_each_function_of_the_definer_is_for_one_role(

@@ -12,14 +12,8 @@ from prometheus_client import CollectorRegistry
 from app.core.metrics import RevocationMetrics
 from app.core.settings import IdentitySettings
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import (
-    CoreReceiver,
-    client_of,
-    eventually,
-    make_settings,
-    running,
-    working,
-)
+from tests.conftest import client_of, make_settings, running, working
+from tests.core_receiver import CoreReceiver, eventually
 
 PACE = {"revocation_probe_seconds": 1, "revocation_bound_seconds": 2}
 Told = dict[str, Any]

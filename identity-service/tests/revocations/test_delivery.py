@@ -8,16 +8,8 @@ import asyncpg
 import jwt
 
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import (
-    CoreReceiver,
-    Identity,
-    bearer,
-    client_of,
-    eventually,
-    make_settings,
-    running,
-    working,
-)
+from tests.conftest import Identity, bearer, client_of, make_settings, running, working
+from tests.core_receiver import CoreReceiver, eventually
 
 WAITING = "SELECT count(*) FROM jobs WHERE kind = 'send_revocation'"
 

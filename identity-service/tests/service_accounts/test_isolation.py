@@ -74,7 +74,9 @@ async def test_requests_see_their_organization(
         *((role, table) for role in ("platform", "worker") for table in TABLES),
     ],
 )
-async def test_no_other_role_sees_any(settings: IdentitySettings, role: str, table: str) -> None:
+async def test_no_other_role_sees_all_of_any(
+    settings: IdentitySettings, role: str, table: str
+) -> None:
     async with connected(settings, role) as connection:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(f"SELECT * FROM {table}")  # noqa: S608
@@ -153,3 +155,25 @@ async def test_nobody_gives_an_account_of_another_organization_a_secret(
                 stranger.organization.id,
                 account.id,
             )
+
+
+async def test_the_worker_reads_what_ended_and_nothing_else(
+    settings: IdentitySettings, account: Account
+) -> None:
+    """`phasezero reconcile` tells the core again, as role worker."""
+    await use(account)
+    await account.revoke()
+    async with connected(settings, "worker") as connection:
+        ended = await connection.fetchval(
+            "SELECT tokens_not_before FROM service_accounts WHERE id = $1", account.id
+        )
+        tokens = await connection.fetch("SELECT jti, revoked_at FROM revoked_tokens")
+        assert ended
+        assert tokens
+        for statement in (
+            "SELECT name FROM service_accounts",
+            "SELECT secret_hash FROM service_account_secrets",
+            "UPDATE service_accounts SET revoked_at = now()",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)

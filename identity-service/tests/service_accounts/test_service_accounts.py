@@ -168,6 +168,7 @@ async def test_a_service_account_makes_no_other(identity: Identity, owner: Owner
     for method, path in (("GET", "/me"), ("POST", "/logout")):
         response = await identity.client.request(method, path, headers=bearer(machine))
         assert (response.status_code, response.json()["detail"]) == (403, "missing_permission")
+        assert "service account" in response.json()["title"]
 
 
 async def test_another_organizations_do_not_exist(identity: Identity, owner: Owner) -> None:

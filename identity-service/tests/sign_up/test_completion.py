@@ -11,7 +11,7 @@ from app.core.links import link_token
 from shared_lib.audit import PLATFORM
 from shared_lib.ids import uuid7
 from tests.conftest import PASSWORD, CoreReceiver, Identity, Person, bearer
-from tests.mailbox import mails_to, next_mail, security_event, token_in
+from tests.mailbox import next_token, security_event, tokens_to
 
 PATH = "/sign-up/complete"
 
@@ -19,10 +19,10 @@ PATH = "/sign-up/complete"
 async def begun(identity: Identity, email: str | None = None, **body: Any) -> tuple[str, str]:
     """A sign-up: its address and the token that was mailed."""
     email = email or f"New-{uuid7().hex}@example.com"
-    before = len(mails_to(identity, email))
+    before = len(tokens_to(identity, email))
     response = await identity.client.post("/sign-up", json={"email": email, **body})
     assert response.status_code == 202, response.text
-    return email, token_in(await next_mail(identity, email, after=before))
+    return email, await next_token(identity, email, after=before)
 
 
 async def complete(identity: Identity, token: str, **body: Any) -> httpx.Response:

@@ -2,73 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
+import redis
 from fastapi import FastAPI, Request
 
 from app.core.process import Process
 from app.core.throttle import TooManyAttempts, account_key, throttle_request
-from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.redis import redis_server
-from tests.conftest import PASSWORD, Identity, Person, client_of, eventually, make_settings, running
-
-LIMITS = {
-    "sign_in_limit_pair": "3/hour",
-    "sign_in_limit_address": "8/hour",
-    "sign_in_limit_account": "6/hour",
-    "sign_in_slow_lane": "1/hour",
-}
-GUESS = "wrong"
-HOME, ELSEWHERE = "203.0.113.5", "198.51.100.7"
-
-Attempt = Callable[..., Awaitable[httpx.Response]]
-Serve = Callable[..., Awaitable[FastAPI]]
-
-
-@pytest.fixture
-async def serve(cluster: Cluster, database_name: str, identity: Identity) -> AsyncIterator[Serve]:
-    async with AsyncExitStack() as opened:
-
-        async def start(**changes: Any) -> FastAPI:
-            core_url = identity.settings.core_url
-            settings = make_settings(cluster, database_name, core_url, **{**LIMITS, **changes})
-            return await opened.enter_async_context(running(settings))
-
-        yield start
-
-
-@pytest.fixture
-async def service(serve: Serve) -> FastAPI:
-    return await serve()
-
-
-async def sign_in(
-    app: FastAPI, username: str, password: str = GUESS, *, peer: str = HOME, **headers: str
-) -> httpx.Response:
-    async with client_of(app, peer) as client:
-        form = {"username": username, "password": password}
-        return await client.post("/token", data=form, headers=headers)
-
-
-async def details(
-    app: FastAPI, username: str, times: int, password: str = GUESS, **options: Any
-) -> list[str]:
-    """What so many attempts were answered."""
-    answers = [await sign_in(app, username, password, **options) for _ in range(times)]
-    return ["ok" if each.is_success else each.json()["detail"] for each in answers]
-
-
-WRONG, WAIT = "invalid_credentials", "too_many_attempts"
-
-
-async def person_of(identity: Identity) -> Person:
-    made, _ = await identity.make_member()
-    return made
+from tests.conftest import PASSWORD, Identity
+from tests.token.guessing import (
+    ELSEWHERE,
+    HOME,
+    LIMITS,
+    WAIT,
+    WRONG,
+    Serve,
+    details,
+    person_of,
+    sign_in,
+)
 
 
 async def test_the_refusal_has_the_form_of_rfc_6749(service: FastAPI) -> None:
@@ -131,33 +86,6 @@ async def test_people_who_know_their_passwords_never_use_an_address_up(
     for _ in range(12):
         person = await person_of(identity)
         assert await details(service, person.email, 1, PASSWORD) == ["ok"]
-
-
-async def under_attack(app: FastAPI, username: str) -> None:
-    """So many failures, each from somewhere else, that the account is under attack."""
-    for number in range(6):
-        assert await details(app, username, 1, peer=f"192.0.2.{number}") == [WRONG]
-
-
-async def test_an_account_under_attack_is_slow_for_strangers(
-    service: FastAPI, identity: Identity
-) -> None:
-    person = await person_of(identity)
-    await under_attack(service, person.email)
-    assert await details(service, person.email, 1, peer="192.0.2.50") == [WRONG], "the slow lane"
-    for number in range(51, 60):
-        assert await details(service, person.email, 1, peer=f"192.0.2.{number}") == [WAIT]
-
-
-async def test_an_account_under_attack_is_not_locked(serve: Serve, identity: Identity) -> None:
-    """ASVS 6.3.1: the slow lane lets the right password in, also from a strange address."""
-    app, person = await serve(sign_in_slow_lane="1/second"), await person_of(identity)
-    await under_attack(app, person.email)
-
-    async def is_in() -> bool:
-        return await details(app, person.email, 1, PASSWORD, peer=ELSEWHERE) == ["ok"]
-
-    await eventually(is_in, 60)
 
 
 async def test_many_guesses_at_once_are_counted_before_the_password_is_looked_at(
@@ -232,8 +160,6 @@ async def test_behind_a_trusted_proxy_the_client_counts(serve: Serve, identity: 
 async def test_replicas_count_together_and_redis_learns_no_address(
     serve: Serve, identity: Identity
 ) -> None:
-    import redis  # noqa: PLC0415 - only here
-
     person = await person_of(identity)
     with redis_server() as server:
         one, two = await serve(redis_url=server.url), await serve(redis_url=server.url)

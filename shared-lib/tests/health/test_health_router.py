@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException
 from structlog.testing import capture_logs
 
-from shared_lib.health import Check, health_router
+from shared_lib.health import Check, Detail, health_router
 
 SECRET = "hunter2-correct-horse"
 
@@ -49,12 +50,16 @@ async def test_ready_when_every_check_is_fine() -> None:
     assert response.json() == {
         "status": "ready",
         "checks": {"database": {"status": "ok"}, "keys": {"status": "ok"}},
+        "details": {},
     }
 
 
 async def test_ready_without_checks() -> None:
     response = await get("/health/ready", {})
-    assert (response.status_code, response.json()) == (200, {"status": "ready", "checks": {}})
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ready", "checks": {}, "details": {}},
+    )
 
 
 async def test_unavailable_names_what_failed_and_nothing_else() -> None:
@@ -70,6 +75,7 @@ async def test_unavailable_names_what_failed_and_nothing_else() -> None:
             "database": {"status": "failed"},
             "mail": {"status": "timeout"},
         },
+        "details": {},
     }
     assert SECRET not in response.text
     assert {(entry["event"], entry["check"]) for entry in logs} == {
@@ -110,3 +116,39 @@ async def test_both_answers_are_documented() -> None:
     app.include_router(health_router({}))
     responses = app.openapi()["paths"]["/health/ready"]["get"]["responses"]
     assert set(responses) == {"200", "503"}
+
+
+async def details_of(**details: Detail) -> dict[str, Any]:
+    app = FastAPI()
+    app.include_router(health_router({}, details=details, seconds=0.05))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        response = await client.get("/health/ready")
+    assert response.status_code == 200
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def test_details_that_somebody_should_look_at_keep_nobody_from_being_served() -> None:
+    async def quiet() -> dict[str, Any]:
+        return {"status": "ok", "waiting": 3}
+
+    async def late() -> dict[str, Any]:
+        return {"status": "degraded", "oldest_seconds": 400.0}
+
+    assert (await details_of(jobs=quiet))["status"] == "ready"
+    answer = await details_of(jobs=quiet, revocation=late)
+    assert answer["status"] == "degraded"
+    assert answer["details"] == {"jobs": await quiet(), "revocation": await late()}
+
+
+async def test_a_detail_that_cannot_be_told_says_nothing_but_that() -> None:
+    async def secret() -> dict[str, Any]:
+        raise ValueError("postgresql://owner:password@host")
+
+    async def hang() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    answer = await details_of(one=secret, other=hang)
+    assert answer["details"] == {"one": {"status": "degraded"}, "other": {"status": "degraded"}}

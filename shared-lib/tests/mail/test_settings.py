@@ -137,4 +137,4 @@ def test_the_reference_page_has_their_defaults() -> None:
     shown = {setting.plain_variable: setting.default for setting in list_settings(SampleSettings)}
     assert shown["SMTP_PORT"] == shown["SMTP_HOST"] == shown["SMTP_CA_FILE"] == ""
     assert shown["SMTP_TLS"] == "starttls"
-    assert shown["SMTP_PASSWORD"] is None
+    assert shown["SMTP_PASSWORD"] == ""

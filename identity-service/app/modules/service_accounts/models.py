@@ -46,6 +46,9 @@ class ServiceAccount(Base):
             "info": tenant_table(
                 Grant("app", select=True, insert=True, update=("revoked_at", "tokens_not_before")),
                 Grant("auth", select=("tenant_id", "id", "role", "active", "tokens_not_before")),
+                # What ended is told again when the databases were restored.
+                Grant("worker", select=("tenant_id", "id", "tokens_not_before")),
+                every_row=("worker",),
                 policies=(Policy("auth", Predicate.ITSELF, "SELECT"),),
             )
         },
@@ -91,6 +94,7 @@ class RevokedToken(Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
     jti: Mapped[UUID] = mapped_column(primary_key=True)
+    revoked_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
     __table_args__: Any = (
@@ -100,6 +104,8 @@ class RevokedToken(Base):
         {
             "info": tenant_table(
                 Grant("auth", select=True, insert=True, delete=True),
+                Grant("worker", select=("jti", "revoked_at")),
+                every_row=("worker",),
                 policies=(Policy("auth", Predicate.ACCOUNT),),
             )
         },

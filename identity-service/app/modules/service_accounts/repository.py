@@ -261,7 +261,8 @@ async def revoke_token(
     """Whether this revoked the token, rather than somebody before. Forgets expired ones."""
     whose = {"tenant_id": machine.tenant_id, "account_id": machine.id}
     await tx.execute(_FORGET_TOKENS, now=now - _LATE, **whose)
-    return await tx.execute(_REVOKE_TOKEN, jti=jti, expires_at=expires_at, **whose) > 0
+    token = {"jti": jti, "revoked_at": now, "expires_at": expires_at}
+    return await tx.execute(_REVOKE_TOKEN, **token, **whose) > 0
 
 
 async def is_token_revoked(tx: Tx, machine: Machine, jti: UUID) -> bool:

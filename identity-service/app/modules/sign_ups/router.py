@@ -15,7 +15,7 @@ from app.modules.sign_ups.schemas import (
     SignUpCreate,
 )
 from shared_lib.errors import DatabaseUnavailable, problems
-from shared_lib.tenancy import OwnTransactions
+from shared_lib.tenancy import OwnTransactions, not_idempotent
 from shared_lib.web import Json
 
 router = APIRouter(prefix="/sign-up", tags=["sign_ups"])
@@ -40,7 +40,10 @@ async def create_sign_up(
 
 @router.post(
     "/complete",
-    dependencies=[public("own")],
+    dependencies=[
+        public("own"),
+        not_idempotent("nobody is known yet; the link works once, and says so when it is used up"),
+    ],
     status_code=201,
     response_model=SignedUpRead,
     responses=problems(

@@ -126,6 +126,16 @@ _FACTS = {
         _limited("person", "people"),
         _limited("membership", "memberships", tenant="tenant_id", subject="person_id::text"),
         _limited("service_account", "service_accounts", tenant="tenant_id"),
+        # A service account signs in to no session: each of its tokens is one by itself.
+        _Source(
+            "token",
+            SEND_REVOCATION,
+            "revoked_tokens",
+            _revoked("session", limited=False),
+            subject="jti::text",
+            ended="revoked_at",
+            where="revoked_at > $4",
+        ),
         _Source(
             "signing_key",
             SEND_REVOCATION,

@@ -26,6 +26,9 @@ EXCEPTIONS = {
                 ("jobs", "auth"),
                 ("jobs", "platform"),
                 ("jobs", "worker"),
+                # What ended is told again when the databases were restored.
+                ("revoked_tokens", "worker"),
+                ("service_accounts", "worker"),
                 ("security_events", "auth"),
                 ("security_events", "platform"),
                 ("security_events", "worker"),
