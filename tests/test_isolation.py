@@ -163,6 +163,10 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
     "get_authorization_server_metadata": lambda _: Recipe(
         "GET", "/.well-known/oauth-authorization-server", "ok"
     ),
+    "list_signing_keys": lambda _: Recipe("GET", "/admin/keys", _STAFF_ONLY),
+    "revoke_signing_key": lambda _: _json(
+        "POST", "/admin/keys/unknown/revoke", _STAFF_ONLY, {"reason": REASON}
+    ),
     "get_me": lambda _: Recipe("GET", f"/me?tenant_id={GLOBEX}", "ok"),
     "get_authorization_server_metadata_of_path": lambda _: Recipe(
         "GET", "/.well-known/oauth-authorization-server/globex", "not_found"

@@ -1,13 +1,13 @@
 """Signing keys over both services: they turn under running requests, and only when it is safe."""
 
 import json
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,24 @@ from shared_lib.tokens import base64url_decode, json_object
 from tests.cluster import Cluster, configured
 from tests.conftest import MakeSystem
 from tests.logs import Log
-from tests.people import Caller, sign_in, token_request
+from tests.people import API, Caller, sign_in, token_request
+from tests.program import answer, phasezero
 from tests.system import ServiceProcess, System, eventually, quiet_port
 
 pytestmark = pytest.mark.database
 
-PHASEZERO = Path(sys.executable).with_name("phasezero")
-# A key signs 14 s after it is published and retires 13 s after it has stopped. The margin is what a
-# busy machine may sleep: a keyring that is older than half of it refuses to sign.
+# A key signs 14 s after it is published and retires 13 s after it has stopped; each is due at once.
+# The margin is what a busy machine may sleep: a keyring that is older than half of it refuses to
+# sign.
 QUICK = {
     "IDENTITY_JWKS_MAX_AGE": "3",
     "IDENTITY_KEY_MARGIN": "8",
     "IDENTITY_LONGEST_TOKEN": "5",
     "IDENTITY_ACCESS_TOKEN_LIFETIME": "5",
+    "IDENTITY_KEY_ROTATION_DAYS": "0.00001",
+    "RATE_LIMIT_PRINCIPAL": "off",
+    "RATE_LIMIT_ORGANIZATION": "off",
+    "RATE_LIMIT_ADDRESS": "off",
 }
 
 
@@ -40,25 +45,8 @@ def quick(make_system: MakeSystem) -> System:
     return make_system(**QUICK)
 
 
-def phasezero(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The real program, given what the identity service is given."""
-    command = [str(PHASEZERO), "keys", *arguments, "--json"]
-    result = subprocess.run(  # noqa: S603 - our own program
-        command,
-        env=system.environment(system.identity),
-        cwd=system.identity.log.path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert result.stdout, result.stderr
-    return result
-
-
 def states(system: System) -> list[str]:
-    keys = json.loads(phasezero(system, "list").stdout)["keys"]
-    return sorted(key["state"] for key in keys)
+    return sorted(key["state"] for key in answer(system, "keys", "list")["keys"])
 
 
 def key_id(caller: Caller) -> str:
@@ -121,42 +109,143 @@ class Customers:
 def rotate_twice_at_once(system: System) -> list[dict[str, Any]]:
     """What was done: at most one of them finds a step that is safe."""
     with ThreadPoolExecutor(2) as pool:
-        results = [pool.submit(phasezero, system, "rotate") for _ in range(2)]
-    answers = [json.loads(each.result().stdout) for each in results]
-    return [answer for answer in answers if "refused" not in answer]
+        results = [pool.submit(answer, system, "keys", "rotate") for _ in range(2)]
+    done = [result.result() for result in results]
+    return [each for each in done if "refused" not in each]
 
 
-def test_keys_turn_twice_under_running_requests(quick: System) -> None:
+def turns_told(system: System) -> list[list[str]]:
+    """Of each promotion in the platform's trail, who signed before and who signs."""
+    admin = sign_in(system, "platform@numbersence.com")
+    events = [
+        event
+        for event in admin.results("/support/audit-log", limit="100")
+        if event["action"] == "keys.rotate"
+    ]
+    pairs = [
+        event["changes"]["current"] for event in sorted(events, key=lambda e: e["occurred_at"])
+    ]
+    return [pair for pair in pairs if pair[1]]
+
+
+def test_keys_turn_by_themselves_under_running_requests(quick: System) -> None:
+    """And by hand, too, at once: nobody is refused, and each turn is taken and told of once."""
     customers = Customers(quick)
-    turned: list[dict[str, Any]] = []
+    tried = 0
 
     def step() -> bool:
+        nonlocal tried
         customers.check()
-        turned.extend(rotate_twice_at_once(quick))
+        if tried % 8 == 0:
+            assert len(rotate_twice_at_once(quick)) <= 1
+        tried += 1
         time.sleep(0.5)
-        promoted = [each["promoted"] for each in turned if each["promoted"]]
-        retired = [kid for each in turned for kid in each["retired"]]
-        return len(promoted) >= 2 and len(retired) >= 1 and set(promoted) <= customers.kids
+        return len(customers.kids) >= 4 and "retired" in states(quick)
 
     with customers.at_work():
-        eventually("two keys have signed and the first is retired", step, patience=120)
-    assert len(customers.kids) >= 3
+        eventually("three keys have followed one another", step, patience=240)
     assert customers.requests > 100
-    assert set(states(quick)) == {"current", "next", "previous", "retired"}
+    assert set(states(quick)) >= {"current", "next", "retired"}
+    eventually("each turn is told of", lambda: len(turns_told(quick)) >= 3)
+    for earlier, later in pairwise(turns_told(quick)):
+        assert earlier[1] == later[0]
 
 
 def test_an_unsafe_step_is_refused_with_its_reason(system: System) -> None:
     """With the schedule of production."""
-    if "next" not in states(system):
-        assert phasezero(system, "rotate").returncode == 0
-    before = phasezero(system, "list").stdout
-    refused = phasezero(system, "rotate")
+    before = answer(system, "keys", "list")
+    refused = phasezero(system, "keys", "rotate", "--json")
     assert refused.returncode == 1
-    answer = json.loads(refused.stdout)
-    assert "verifiers that still hold an older key set" in answer["refused"]
-    upcoming = next(key for key in json.loads(before)["keys"] if key["state"] == "next")
-    assert answer["safe_at"] == upcoming["next_step_from"]
-    assert phasezero(system, "list").stdout == before
+    refusal = json.loads(refused.stdout)
+    assert "verifiers that still hold an older key set" in refusal["refused"]
+    upcoming = next(key for key in before["keys"] if key["state"] == "next")
+    assert refusal["safe_at"] == upcoming["next_step_from"]
+    assert answer(system, "keys", "list") == before
+
+
+def test_the_drill_knows_the_schedule_that_is_set(system: System, quick: System) -> None:
+    """Quick turns are safe for tokens as short as theirs, and for none that live an hour."""
+    rehearsed = phasezero(system, "keys", "drill")
+    assert (rehearsed.returncode, "REFUSES" in rehearsed.stdout) == (0, False)
+    assert phasezero(quick, "keys", "drill", "--skew", "1", "--token-life", "5").returncode == 0
+    assert phasezero(quick, "keys", "drill").returncode == 1
+    unsafe = answer(system, "keys", "drill", "--unsafe", "no-wait")["rehearsals"]
+    assert [each["refused"] for each in unsafe] == [False, True]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The same caller, before another process of the core."""
+
+    caller: Caller
+    url: str
+
+    def popups(self) -> httpx.Response:
+        return self.caller.call("GET", f"{self.url}{API}/popups")
+
+
+@pytest.fixture
+def other_core(frail: System, tmp_path: Path) -> Iterator[ServiceProcess]:
+    """A second process of the core, on the same database."""
+    service = replace(frail.configuration.core, port=quiet_port())
+    configuration = replace(frail.configuration, core=service)
+    process = ServiceProcess(configuration, service, Log(tmp_path / "core.log"))
+    process.up()
+    yield process
+    process.stop()
+    assert process.log.tracebacks() == []
+
+
+def revoke_over_http(admin: Caller, kid: str) -> None:
+    answer = admin.identity("POST", f"/admin/keys/{kid}/revoke", json={"reason": "Stolen"})
+    assert answer.status_code == 200, answer.text
+
+
+def revoke_by_program(admin: Caller, kid: str) -> None:
+    done = phasezero(admin.system, "keys", "revoke", kid, "--reason", "Stolen")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("revoke", [revoke_over_http, revoke_by_program])
+def test_a_revoked_key_opens_nothing_in_any_process(
+    frail: System, other_core: ServiceProcess, revoke: Callable[[Caller, str], None]
+) -> None:
+    admin = sign_in(frail, "platform@numbersence.com")
+    member = sign_in(frail, "standard@acme.example.com")
+    elsewhere = Elsewhere(member, other_core.url)
+    assert member.popups()
+    assert elsewhere.popups().status_code == 200
+    revoked = key_id(member)
+    assert revoked == key_id(admin)
+    revoke(admin, revoked)
+
+    def is_out(response: httpx.Response) -> bool:
+        assert response.status_code in (200, 401), response.text
+        return response.status_code == 401
+
+    eventually("identity refuses it", lambda: is_out(member.identity("GET", "/me")), 5)
+    eventually("the core refuses it", lambda: is_out(member.core("GET", "/popups")), 5)
+    eventually("each process of it does", lambda: is_out(elsewhere.popups()), 5)
+
+    again = sign_in(frail, "standard@acme.example.com")
+    assert key_id(again) != revoked
+    assert again.popups()
+    assert Elsewhere(again, other_core.url).popups().status_code == 200
+    renewed = token_request(
+        frail, grant_type="refresh_token", refresh_token=str(member.refresh_token)
+    )
+    assert renewed.status_code == 200
+    frail.secrets |= {renewed.json()["access_token"], renewed.json()["refresh_token"]}
+    frail.core.kill()
+    frail.core.up()
+    assert is_out(member.core("GET", "/popups"))
+    told = sign_in(frail, "platform@numbersence.com")
+
+    def in_the_trail() -> bool:
+        events = told.results("/support/audit-log", limit="100")
+        return any(e["action"] == "keys.revoke" and e["resource_id"] == revoked for e in events)
+
+    eventually("the platform's trail tells of it", in_the_trail)
 
 
 def replica(configuration: Configuration, log: Path) -> ServiceProcess:

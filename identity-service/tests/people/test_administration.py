@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import jwt
@@ -9,6 +10,7 @@ import pytest
 
 from shared_lib.audit import PLATFORM
 from shared_lib.ids import uuid7
+from shared_lib.testing.forgery import claims_of
 from tests.conftest import CoreReceiver, Identity, bearer
 from tests.mailbox import core_knows, security_event
 
@@ -158,6 +160,9 @@ async def test_whoever_is_deactivated_is_out_at_once(
     await core.learns(person.id)
     (revocation,) = core.revoked(person.id)
     assert revocation["kind"] == "person"
+    # And each session by itself, for ever: a token may be dated ahead of what is told of a person.
+    for answer in answers:
+        await core.learns(UUID(claims_of(answer["access_token"])["sid"]))
 
 
 async def test_the_organizations_learn_it(identity: Identity, core: CoreReceiver) -> None:
