@@ -14,11 +14,10 @@ def reaches(own: str, role: str) -> bool:
     return _RANKS[own] >= _RANKS[role]
 
 
-def next_not_before(previous: datetime | None, now: datetime) -> datetime:
+def next_not_before(now: datetime, *before: datetime | None) -> datetime:
     """Until when tokens are dead of a membership that changes now.
 
-    One that was issued since the change before may be dated in the second after that change.
+    `before`: until when they were dead. One that was issued since may be dated a second later.
     """
-    if previous is None:
-        return now
-    return max(now, previous.replace(microsecond=0) + timedelta(seconds=1))
+    latest = [each.replace(microsecond=0) + timedelta(seconds=1) for each in before if each]
+    return max([now, *latest])
