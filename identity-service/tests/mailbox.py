@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
+from uuid import UUID
 
 from shared_lib.testing.mail import links_in, mails_in
 from tests.conftest import CoreReceiver, Identity, eventually
+from tests.team import told
 
 
 def mails_to(identity: Identity, address: str) -> list[EmailMessage]:
@@ -59,21 +61,35 @@ async def worker_is_idle(identity: Identity) -> None:
 
 def security_events(core: CoreReceiver, action: str, resource_id: str) -> list[dict[str, Any]]:
     """The security events of one action about one thing that the core was told, each once."""
-    told = {
+    events = {
         event["id"]: event
         for request in list(core.received)
         for event in request.body.get("events", [])
         if (event["action"], event["resource_id"]) == (action, resource_id)
     }
-    return list(told.values())
+    return list(events.values())
 
 
 async def security_event(core: CoreReceiver, action: str, resource_id: str) -> dict[str, Any]:
     """The one such event, once the core has been told."""
 
-    async def told() -> bool:
+    async def arrived() -> bool:
         return bool(security_events(core, action, resource_id))
 
-    await eventually(told)
+    await eventually(arrived)
     (event,) = security_events(core, action, resource_id)
     return event
+
+
+async def core_knows(core: CoreReceiver, tenant_id: UUID, person_id: UUID, **expected: Any) -> None:
+    """Wait until the last that the core was told about a member is `expected`, among other things.
+
+    The last is the one with the highest version: facts may overtake each other.
+    """
+
+    async def known() -> bool:
+        facts = told(core, tenant_id, person_id)
+        last = max(facts, key=lambda fact: int(fact["version"]), default={})
+        return expected.items() <= last.items()
+
+    await eventually(known)

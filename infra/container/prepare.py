@@ -20,7 +20,7 @@ import asyncpg
 from infra.postgres.bootstrap import BootstrapError, bootstrap
 from infra.postgres.roles import owner
 from infra.postgres.secrets_file import PREFIXES, migration_name, read_variables, write_variables
-from infra.postgres.urls import UrlError, driver_url
+from infra.postgres.urls import UrlError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path("/var/lib/phase-zero")
@@ -79,10 +79,8 @@ class Preparation:
         """Prepare everything. Raises PreparationError, BootstrapError, UrlError, OSError."""
         deadline = time.monotonic() + self.wait_seconds
         url = self._administrator(deadline)
-        _say("Waiting for PostgreSQL …")
-        asyncio.run(_wait_for_server(url, deadline))
-        _say("Preparing databases and roles …")
-        for warning in asyncio.run(bootstrap(url, self.secrets_path)):
+        _say("Preparing databases and roles, once PostgreSQL answers …")
+        for warning in asyncio.run(_bootstrap(url, self.secrets_path, deadline)):
             _say(f"Warning: {warning}")
         for database in DIRECTORIES:
             _say(f"Migrating the database {database} …")
@@ -150,17 +148,15 @@ class Preparation:
             scratch.replace(target.with_name(REVISIONS_FILE))
 
 
-async def _wait_for_server(url: str, deadline: float) -> None:
+async def _bootstrap(url: str, secrets_path: Path, deadline: float) -> list[str]:
+    """Bootstrap, as often as it takes until the server can be reached."""
     while True:
         try:
-            connection = await asyncpg.connect(driver_url(url), timeout=5.0)
-        except STARTING as error:
-            if time.monotonic() > deadline:
-                raise PreparationError(f"PostgreSQL does not answer: {error}") from error
+            return await bootstrap(url, secrets_path)
+        except BootstrapError as error:
+            if not isinstance(error.__cause__, STARTING) or time.monotonic() > deadline:
+                raise
             await asyncio.sleep(STEP_SECONDS)
-        else:
-            await connection.close()
-            return
 
 
 def _say(text: str) -> None:

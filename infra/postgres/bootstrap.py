@@ -126,7 +126,8 @@ async def _connect(url: str, database: str | None = None) -> asyncpg.Connection:
     try:
         return await asyncpg.connect(driver_url(url, database), timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise BootstrapError(f"Cannot connect as administrator: {error}") from error
+        said = str(error) or type(error).__name__
+        raise BootstrapError(f"Cannot connect as administrator: {said}") from error
 
 
 async def _version(admin: asyncpg.Connection) -> tuple[int, int]:

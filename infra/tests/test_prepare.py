@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from infra.container.prepare import DIRECTORIES, Preparation, PreparationError
+from infra.dev.ports import free_port
 from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres
+from infra.postgres.bootstrap import BootstrapError
 from infra.postgres.secrets_file import read_variables
 
 INFRA = Path(__file__).parents[1]
@@ -85,6 +89,21 @@ def test_each_service_is_handed_its_own_secrets(containers: Containers) -> None:
 
 
 @pytest.mark.database
+def test_it_waits_for_a_server_that_still_starts(directory: Path) -> None:
+    with EmbeddedPostgres(directory / "postgres", port=free_port()) as server:
+        containers = Containers(directory, server)
+        patient = replace(containers.prepare("staging"), wait_seconds=60.0)
+        server.stop()
+        with ThreadPoolExecutor(1) as pool:
+            ready = pool.submit(patient.run)
+            with pytest.raises(TimeoutError):
+                ready.result(1.0)
+            server.start()
+            ready.result(60.0)
+    assert containers.given("identity")
+
+
+@pytest.mark.database
 def test_demo_data_are_for_development_only(
     containers: Containers, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +138,7 @@ def test_nothing_is_handed_out_before_every_revision_is_applied(containers: Cont
 def test_it_gives_up_on_a_server_that_does_not_come(directory: Path) -> None:
     url = "postgresql://postgres:x@127.0.0.1:1/postgres"
     environ = {"DATABASE_URL": url, "WAIT_SECONDS": "0.2", "DATA_DIR": str(directory)}
-    with pytest.raises(PreparationError, match="PostgreSQL does not answer"):
+    with pytest.raises(BootstrapError, match="Cannot connect as administrator"):
         Preparation.read(environ).run()
     missing = Preparation.read({"WAIT_SECONDS": "0.2", "DATA_DIR": str(directory)})
     assert missing.environment == "production"

@@ -17,6 +17,11 @@ from shared_lib.errors import ApiError
 
 T = TypeVar("T")
 
+LONGEST_INPUT = 1024
+"""Characters of a password that are looked at: composing characters takes time that grows with the
+square of their number, and other requests wait for it.
+"""
+
 
 class SignInBusy(ApiError):
     """More people sign in than passwords can be checked; nobody waits for ever."""
@@ -69,6 +74,8 @@ class PasswordHashing:
 
     def _check(self, stored: str | None, password: str) -> Checked:
         self.computed += 1
+        if len(password) > LONGEST_INPUT:
+            stored, password = None, ""
         try:
             self._argon2.verify(stored or self._decoy, prepared(password))
         except (VerificationError, InvalidHashError):
@@ -92,5 +99,10 @@ class PasswordHashing:
 
 
 def prepared(password: str) -> bytes:
-    """The same bytes however a keyboard composes its characters (NIST SP 800-63B 5.1.1.2)."""
+    """The same bytes however a keyboard composes its characters (NIST SP 800-63B 5.1.1.2).
+
+    Raises ValueError for more than LONGEST_INPUT characters.
+    """
+    if len(password) > LONGEST_INPUT:
+        raise ValueError("the password is too long to be looked at")
     return unicodedata.normalize("NFKC", password).encode()

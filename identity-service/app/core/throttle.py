@@ -1,6 +1,5 @@
 """Slows down who guesses passwords or has mails sent, without locking anybody out (ASVS 6.1.1)."""
 
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import structlog
 from fastapi import Request
 
 from app.core.process import Process
+from shared_lib.addresses import LONGEST_ADDRESS
 from shared_lib.errors import ApiError
 from shared_lib.limits import RateLimiter
 from shared_lib.web import address_group
@@ -87,21 +87,30 @@ async def admit_sign_in(
     return attempt
 
 
-async def throttle_request(process: Process, request: Request, account: str) -> None:
-    """Count a request that has a mail sent to the address `account`. Raises TooManyAttempts.
+async def throttle_request(process: Process, request: Request, account: str) -> bool:
+    """Count a request that has a mail sent to the address `account`; whether to send it.
 
-    For what anybody may ask for, such as sign-up and password reset; known address or not.
+    For what anybody may ask for, such as sign-up and password reset; known address or not. Raises
+    TooManyAttempts where one client address asks too often. An address that has had enough mails
+    gets no further one, and whoever asks is not told: a refusal would let anybody keep its owner
+    from the mails that he waits for, whose links he has.
     """
     limiter, address = process.limiter, address_group(request.scope["state"]["client_ip"])
     if address and (wait := await limiter.hit(MAIL_ADDRESS, address)):
         raise _refusal(MAIL_ADDRESS, wait)
-    if wait := await limiter.hit(MAIL_ACCOUNT, account_key(account)):
-        raise _refusal(MAIL_ACCOUNT, wait)
+    if await limiter.hit(MAIL_ACCOUNT, account_key(account)):
+        _log.warning("mail_not_sent", limit=MAIL_ACCOUNT)
+        return False
+    return True
 
 
 def account_key(username: str) -> str:
-    """What spellings of one address have in common; at least as much as the database's `lower`."""
-    return unicodedata.normalize("NFKC", username).casefold()
+    """What spellings of one address have in common: "" for what can be nobody's address.
+
+    Addresses are ASCII (`shared_lib.addresses`), where everybody agrees about lower case. Nothing
+    else is looked up, or another spelling would be another counter.
+    """
+    return username.lower() if username.isascii() and len(username) <= LONGEST_ADDRESS else ""
 
 
 async def _is_known(address: str, known_addresses: KnownAddresses) -> bool:

@@ -76,8 +76,8 @@ async def test_a_route_behind_the_applications_back(settings: IdentitySettings) 
             "memberships.everybody is not declared",
         ),
         (
-            "DROP POLICY memberships_auth_select ON memberships",
-            "memberships_auth_select is missing",
+            "DROP POLICY memberships_auth ON memberships",
+            "memberships_auth is missing",
         ),
         (
             "ALTER POLICY memberships_app ON memberships USING (true)",

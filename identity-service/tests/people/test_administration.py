@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import jwt
@@ -9,8 +10,9 @@ import pytest
 
 from shared_lib.audit import PLATFORM
 from shared_lib.ids import uuid7
+from shared_lib.testing.forgery import claims_of
 from tests.conftest import CoreReceiver, Identity, bearer
-from tests.mailbox import security_event
+from tests.mailbox import core_knows, security_event
 
 REASON = "Left the company in anger"
 
@@ -158,6 +160,18 @@ async def test_whoever_is_deactivated_is_out_at_once(
     await core.learns(person.id)
     (revocation,) = core.revoked(person.id)
     assert revocation["kind"] == "person"
+    # And each session by itself, for ever: a token may be dated ahead of what is told of a person.
+    for answer in answers:
+        await core.learns(UUID(claims_of(answer["access_token"])["sid"]))
+
+
+async def test_the_organizations_learn_it(identity: Identity, core: CoreReceiver) -> None:
+    person, organization = await identity.make_member("admin")
+    headers = await admin_of(identity)
+    assert (await deactivate(identity, headers, person.id)).status_code == 200
+    await core_knows(core, organization.id, person.id, active=False, role="admin")
+    assert (await reactivate(identity, headers, person.id)).status_code == 200
+    await core_knows(core, organization.id, person.id, active=True, role="admin")
 
 
 async def test_the_trail_says_who_did_it_and_why(identity: Identity, core: CoreReceiver) -> None:

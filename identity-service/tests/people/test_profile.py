@@ -9,7 +9,7 @@ import pytest
 
 from shared_lib.testing.mail import text_of
 from tests.conftest import PASSWORD, CoreReceiver, Identity, Person, bearer
-from tests.mailbox import mails_to, next_mail, security_event
+from tests.mailbox import core_knows, mails_to, next_mail, security_event
 
 NEW = "another horse, another staple"
 
@@ -46,6 +46,17 @@ async def test_a_name_is_changed_and_the_rest_stays(identity: Identity) -> None:
     assert response.status_code == 200, response.text
     assert response.json() == {**before, "name": "Grace Hopper"}
     assert (await me(identity, answer)).json() == response.json()
+
+
+async def test_the_organizations_learn_the_name(identity: Identity, core: CoreReceiver) -> None:
+    person, organization = await identity.make_member()
+    other = await identity.make_organization()
+    await identity.join(person, other)
+    answer = await identity.sign_in(person)
+    for name in ("Grace", "Grace Hopper"):
+        assert (await patch(identity, answer, name=name)).status_code == 200
+        for each in (organization, other):
+            await core_knows(core, each.id, person.id, name=name, active=True)
 
 
 async def test_what_is_not_sent_stays(identity: Identity) -> None:  # T20
@@ -125,6 +136,33 @@ async def test_a_wrong_current_password_changes_nothing(identity: Identity) -> N
     assert await opens(identity, person, PASSWORD)
     assert (await me(identity, elsewhere)).status_code == 200
     assert mails_to(identity, person.email) == []
+
+
+async def test_whoever_guesses_is_slowed_down_here_and_at_sign_in_together(
+    identity: Identity,
+) -> None:
+    """A stolen session is no way around the throttle of sign-in (ASVS 6.3.1)."""
+    person = await identity.make_person()
+    answer = await identity.sign_in(person)
+    for _ in range(5):
+        refused = await change(identity, answer, current="a guess")
+        assert refused.json()["detail"] == "current_password_wrong"
+    throttled = await change(identity, answer)
+    assert (throttled.status_code, throttled.json()["detail"]) == (429, "too_many_attempts")
+    assert int(throttled.headers["retry-after"]) > 0
+    refused = await identity.token(username=person.email, password=PASSWORD)
+    assert refused.json()["detail"] == "too_many_attempts"
+    # The session itself goes on.
+    assert (await me(identity, answer)).status_code == 200
+
+
+async def test_whoever_knows_the_password_begins_anew(identity: Identity) -> None:
+    person = await identity.make_person()
+    answer = await identity.sign_in(person)
+    for password, new in ((PASSWORD, NEW), (NEW, PASSWORD)):
+        for _ in range(4):
+            assert (await change(identity, answer, current="a guess")).status_code == 403
+        assert (await change(identity, answer, current=password, new=new)).status_code == 204
 
 
 @pytest.mark.parametrize("weak", ["sh0rt", "password123", "", "x" * 300])

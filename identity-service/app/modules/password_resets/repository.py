@@ -11,13 +11,10 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     delete,
-    exists,
     insert,
     select,
-    tuple_,
     update,
 )
-from sqlalchemy.orm import aliased
 
 from app.modules.password_resets.models import PasswordReset
 from app.modules.password_resets.schemas import PasswordResetRow
@@ -27,12 +24,6 @@ from shared_lib.tenancy import ServiceTx, Tx
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _PERSON = bindparam("person", type_=Uuid)
 _THIS = PasswordReset.id == bindparam("reset_id", type_=Uuid)
-_newer = aliased(PasswordReset)
-# A link dies when a newer one is mailed to the same person.
-_NEWEST = ~exists().where(
-    _newer.person_id == PasswordReset.person_id,
-    tuple_(_newer.created_at, _newer.id) > tuple_(PasswordReset.created_at, PasswordReset.id),
-)
 _ROW = select(
     PasswordReset.id,
     PasswordReset.email,
@@ -42,8 +33,7 @@ _ROW = select(
     PasswordReset.used_at,
 )
 _GET = Statement(_ROW.where(_THIS), PasswordResetRow)
-_GET_NEWEST = Statement(_ROW.where(_THIS, _NEWEST), PasswordResetRow)
-_LOCK = Statement(_ROW.where(_THIS, _NEWEST).with_for_update(of=PasswordReset), PasswordResetRow)
+_LOCK = Statement(_ROW.where(_THIS).with_for_update(), PasswordResetRow)
 _INSERT: Statement[Any] = Statement(
     insert(PasswordReset).values(
         id=bindparam("reset_id", type_=Uuid),
@@ -77,13 +67,8 @@ async def get_reset(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
     return await tx.one(_GET, reset_id=reset_id)
 
 
-async def get_newest(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
-    """A reset, unless a newer link was mailed to the same person."""
-    return await tx.one(_GET_NEWEST, reset_id=reset_id)
-
-
-async def lock_newest(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
-    """The same, and nobody else completes it until the transaction ends."""
+async def lock_reset(tx: Tx, reset_id: UUID) -> PasswordResetRow | None:
+    """A reset that nobody else completes until the transaction ends."""
     return await tx.one(_LOCK, reset_id=reset_id)
 
 

@@ -1,4 +1,8 @@
-"""The rules of password resets: a link by mail, good once, within the hour, the newest only."""
+"""The rules of password resets: a link by mail, good within the hour, until the password changes.
+
+Older links stay good beside newer ones: all lie in the mailbox of the person, and whoever asks for
+more of them must not spoil the one that he is about to use.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,7 +49,7 @@ _BATCH = 500
 
 
 class PasswordResetLinkInvalid(ApiError):
-    """The link was used, is not the newest, has expired, or is none: nobody is told which."""
+    """The link was used, has expired, is older than the password, or is none: not told which."""
 
     code = "password_reset_link_invalid"
     status = 404
@@ -68,7 +72,8 @@ async def accept(
 
     Raises TooManyAttempts.
     """
-    await throttle_request(process, request, create.email)
+    if not await throttle_request(process, request, create.email):
+        return PasswordResetAccepted()
     now, reset_id = utc_now(), uuid7()
     async with unit.transaction() as tx:
         await repository.insert_reset(
@@ -82,7 +87,7 @@ async def mail_of(
     tx: ServiceTx, settings: IdentitySettings, reset_id: UUID
 ) -> PasswordResetMail | None:
     """What to mail for a reset: None when its time is over, or when the address is no active
-    person's. From here on older links are dead.
+    person's.
     """
     reset = await repository.get_reset(tx, reset_id)
     if reset is None or not reset.is_open(utc_now()):
@@ -105,7 +110,7 @@ async def complete(process: Process, unit: Unit[Tx], complete: PasswordResetComp
     if reset_id is None:
         raise PasswordResetLinkInvalid
     async with unit.transaction() as tx:
-        _, person_id = _open(await repository.get_newest(tx, reset_id))
+        _, person_id = _open(await repository.get_reset(tx, reset_id))
         person = await people.get_addressee(tx, person_id)
     if person is None:
         raise PasswordResetLinkInvalid
@@ -116,7 +121,7 @@ async def complete(process: Process, unit: Unit[Tx], complete: PasswordResetComp
     async with transaction_of(unit, person_id) as tx:
         # The person before the rest, as whoever shuts him out locks them.
         standing = await people.lock_standing(tx, person_id)
-        reset, _ = _open(await repository.lock_newest(tx, reset_id))
+        reset, _ = _open(await repository.lock_reset(tx, reset_id))
         if standing is None or standing.password_changed_since(reset.created_at):
             raise PasswordResetLinkInvalid
         await repository.use_reset(tx, reset_id, utc_now())

@@ -59,6 +59,9 @@ def weakness_of(password: str, email: str) -> Weakness | None:
     repetitions, and parts of the address or of the product's name do not count (6.2.4, 6.2.11):
     what is left of it must still be something.
     """
+    if len(password) > LONGEST:
+        # Before anything is done with it, whose time grows with its length.
+        return Weakness.TOO_LONG
     text = unicodedata.normalize("NFKC", password)
     if len(text) < SHORTEST:
         return Weakness.TOO_SHORT

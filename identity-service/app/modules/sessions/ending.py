@@ -74,11 +74,12 @@ async def end_others(tx: Tx, person_id: UUID, keep: UUID, reason: EndReason) -> 
 
 
 async def end_all(tx: Tx, person_id: UUID, reason: EndReason) -> None:
-    """End every session of a person. That the core must hear of him is the caller's business."""
-    now = utc_now()
-    await repository.end_all(
-        tx, reason, person_id=person_id, keep=None, alive_at=_signed(now), now=now
-    )
+    """End every session of a person, here at once and in the core soon.
+
+    Each by itself: what is told of the person counts by the date of a token, which may lie a
+    second ahead when something else about him has just changed.
+    """
+    await _end_each(tx, person_id, reason, keep=None)
 
 
 async def _end_each(tx: Tx, person_id: UUID, reason: EndReason, *, keep: UUID | None) -> None:

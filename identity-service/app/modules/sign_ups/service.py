@@ -67,7 +67,8 @@ async def accept(
 
     Raises TooManyAttempts.
     """
-    await throttle_request(process, request, create.email)
+    if not await throttle_request(process, request, create.email):
+        return SignUpAccepted()
     now, sign_up_id = utc_now(), uuid7()
     async with unit.transaction() as tx:
         await repository.insert_sign_up(

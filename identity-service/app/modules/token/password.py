@@ -11,7 +11,7 @@ from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
 from app.core.passwords import Checked
 from app.core.process import WEB_CLIENT, Process, issued_at
-from app.core.throttle import admit_sign_in
+from app.core.throttle import account_key, admit_sign_in
 from app.modules.clients import service as clients
 from app.modules.memberships import service as memberships
 from app.modules.people import service as people
@@ -42,7 +42,7 @@ async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
         )
     _refuse_foreign_page(process, request)
     clients.require_web_client(request)
-    username, password = request.require("username"), request.require("password")
+    username, password = account_key(request.require("username")), request.require("password")
     request.get_uuid("tenant_id")
     candidate, checked = await _check_password(process, unit, username, password)
     async with transaction_of(unit, candidate.id) as tx:
