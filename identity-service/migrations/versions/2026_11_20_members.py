@@ -81,9 +81,9 @@ $$
 # Role app reaches people through these two alone: those of the organization that it works for.
 MEMBER_PROFILE = """
 CREATE FUNCTION public.member_profile(person uuid)
-RETURNS TABLE (email text, name text, active boolean)
+RETURNS TABLE (email text, name text, active boolean, tokens_not_before timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT p.email, p.name, p.active
+    SELECT p.email, p.name, p.active, p.tokens_not_before
     FROM public.memberships m JOIN public.people p ON p.id = m.person_id
     WHERE m.tenant_id = current_setting('app.current_tenant', true)::uuid AND m.person_id = person
 $$

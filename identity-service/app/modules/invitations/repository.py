@@ -46,7 +46,11 @@ _OPEN = select(*_COLUMNS).where(_OURS, _NOT_ENDED, Invitation.expires_at > _NOW)
 _PAGES = NewestFirst(_OPEN, InvitationRead, created=Invitation.created_at, identity=Invitation.id)
 _LOCK = Statement(_OPEN.where(Invitation.id == _ID).with_for_update(), InvitationRead)
 _INVITER = func.member_profile(Invitation.invited_by).table_valued(
-    column("email", Text), column("name", Text), column("active", Boolean), name="inviter"
+    column("email", Text),
+    column("name", Text),
+    column("active", Boolean),
+    column("tokens_not_before", _INSTANT),
+    name="inviter",
 )
 _GET_OUTGOING = Statement(
     select(Invitation.email, Invitation.role, _INVITER.c.name, Invitation.expires_at)

@@ -60,7 +60,11 @@ _HOLD_STANDINGS = Statement(
 
 # What an organization sees of its people; see the function in the migrations.
 _PROFILE = func.member_profile(Membership.person_id).table_valued(
-    column("email", Text), column("name", Text), column("active", Boolean), name="profile"
+    column("email", Text),
+    column("name", Text),
+    column("active", Boolean),
+    column("tokens_not_before", DateTime(timezone=True)),
+    name="profile",
 )
 
 
@@ -78,7 +82,7 @@ _PAGES = NewestFirst(
     identity=Membership.person_id,
 )
 _PROFILES = Statement(
-    select(Membership.person_id, _PROFILE.c.email, _PROFILE.c.name, _PROFILE.c.active)
+    select(Membership.person_id, *_PROFILE.c)
     .join(_PROFILE, true())
     .where(Membership.tenant_id == _TENANT)
     .where(Membership.person_id == any_(bindparam("person_ids", type_=ARRAY(Uuid)))),

@@ -78,12 +78,16 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class MemberProfile:
-    """What an organization may know of a person who belongs to it."""
+    """What an organization may know of a person who belongs to it.
+
+    His tokens, for whatever organization, that were issued until `tokens_not_before` are dead.
+    """
 
     person_id: UUID
     email: str
     name: str
     active: bool
+    tokens_not_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

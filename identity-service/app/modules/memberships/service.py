@@ -212,8 +212,9 @@ async def _change(tx: TenantTx, locked: _Locked, action: str, *, role: str | Non
     if before.role == "owner" and not locked.other_owners:
         raise LastOwner
     # After the lock: whoever was given a token meanwhile held the row until then.
+    profile = (await repository.profiles_of(tx, [before.person_id]))[before.person_id]
     now = utc_now()
-    not_before = next_not_before(before.tokens_not_before, now)
+    not_before = next_not_before(now, before.tokens_not_before, profile.tokens_not_before)
     await repository.change_member(
         tx,
         before.person_id,

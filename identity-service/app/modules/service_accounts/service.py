@@ -156,7 +156,7 @@ async def revoke_secret(
         gone: Changes = {"secret_id": [str(secret_id), None]}
         await _tell(tx, "service_account_secrets.revoke", account_id, gone)
     if revoke_tokens and account.active:
-        not_before = next_not_before(account.tokens_not_before, now)
+        not_before = next_not_before(now, account.tokens_not_before)
         await repository.end_tokens(tx, account_id, not_before)
         await revocations.revoke_service_account(tx, tx.tenant_id, account_id, not_before)
         await _tell(tx, "service_account_tokens.revoke", account_id)
