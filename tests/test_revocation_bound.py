@@ -109,7 +109,7 @@ def system_address(caller: Caller) -> str:
     ],
     ids=lambda access: access.__name__,
 )
-def test_whoever_lost_access_is_out_of_the_core(
+def test_whoever_lost_access_is_out_of_the_core(  # T10
     probed: System, access: Callable[[System], Access]
 ) -> None:
     held = access(probed)
@@ -157,7 +157,7 @@ def test_it_is_measured_all_the_time(probed: System) -> None:
 def test_health_says_by_how_much_it_is_exceeded_and_recovers_without_a_hand(
     probed: System,
 ) -> None:
-    """T31: whether or not anybody signs out meanwhile."""
+    """Whether or not anybody signs out meanwhile."""
     member = sign_in(probed, "standard@acme.example.com")
     eventually("it is measured", lambda: holds(probed))
     probed.core.stop()

@@ -95,7 +95,7 @@ async def test_a_core_that_goes_on_accepting_exceeds_it(
 async def test_what_cannot_be_delivered_exceeds_it_by_its_age(
     cluster: Cluster, own_database: str, own_core: CoreReceiver
 ) -> None:
-    """T31: with nobody signing out, too, and it recovers without a hand."""
+    """With nobody signing out, too; and it recovers without a hand."""
     with own_core.listening():
         pass
     async with measuring(cluster, own_database, own_core) as client:

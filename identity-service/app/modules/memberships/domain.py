@@ -6,7 +6,6 @@ MANAGERS = ("owner", "admin")
 WORKERS = ("owner", "admin", "standard", "viewer")
 EVERYBODY = (*WORKERS, "client")
 
-_SECOND = timedelta(seconds=1)
 _RANKS = {"owner": 3, "admin": 2, "standard": 1, "viewer": 1, "client": 1}
 
 
@@ -18,15 +17,7 @@ def reaches(own: str, role: str) -> bool:
 def next_not_before(now: datetime, *before: datetime | None) -> datetime:
     """Until when tokens are dead of a membership that changes now.
 
-<<<<<<< HEAD
-    One that was issued since the change before is dated in the second after that change; so is one
-    that was issued since the person's own tokens ended, a moment ago, which is not seen here.
-    """
-    soonest = now + _SECOND
-    return soonest if previous is None else max(soonest, previous.replace(microsecond=0) + _SECOND)
-=======
     `before`: until when they were dead. One that was issued since may be dated a second later.
     """
     latest = [each.replace(microsecond=0) + timedelta(seconds=1) for each in before if each]
     return max([now, *latest])
->>>>>>> members
