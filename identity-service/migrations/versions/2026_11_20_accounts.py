@@ -57,7 +57,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_password_resets'))
     )
     op.create_index(op.f('ix_password_resets_expires_at'), 'password_resets', ['expires_at'], unique=False)
-    op.create_index('ix_password_resets_of_person', 'password_resets', ['person_id', 'created_at'], unique=False)
     op.execute('GRANT SELECT, INSERT (id, email, name, created_at, expires_at), UPDATE (used_at) ON sign_ups TO identity_auth')
     op.execute('GRANT SELECT, DELETE ON sign_ups TO identity_worker')
     op.execute('GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, password_changed_at, updated_at) ON people TO identity_auth')

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import Base
@@ -27,7 +27,6 @@ class PasswordReset(Base):
     used_at: Mapped[datetime | None]
 
     __table_args__: Any = (
-        Index("ix_password_resets_of_person", "person_id", "created_at"),
         {
             "info": global_table(
                 Grant(
