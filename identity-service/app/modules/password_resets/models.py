@@ -25,6 +25,7 @@ class PasswordReset(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
+    used_from: Mapped[str | None]
 
     __table_args__: Any = (
         {
@@ -33,7 +34,7 @@ class PasswordReset(Base):
                     "auth",
                     select=True,
                     insert=("id", "email", "created_at", "expires_at"),
-                    update=("used_at",),
+                    update=("used_at", "used_from"),
                 ),
                 Grant("worker", select=True, update=("person_id",), delete=True),
                 reason="made before anyone is known",
