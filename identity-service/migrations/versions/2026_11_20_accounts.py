@@ -53,16 +53,16 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('used_from', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['person_id'], ['people.id'], name=op.f('fk_password_resets_person_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_password_resets'))
     )
     op.create_index(op.f('ix_password_resets_expires_at'), 'password_resets', ['expires_at'], unique=False)
-    op.create_index('ix_password_resets_of_person', 'password_resets', ['person_id', 'created_at'], unique=False)
     op.execute('GRANT SELECT, INSERT (id, email, name, created_at, expires_at), UPDATE (used_at) ON sign_ups TO identity_auth')
     op.execute('GRANT SELECT, DELETE ON sign_ups TO identity_worker')
     op.execute('GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, password_changed_at, updated_at) ON people TO identity_auth')
     op.execute('GRANT SELECT (id, email, email_normalized, name, platform_role, verified_at, active, tokens_not_before, created_at, updated_at), UPDATE (active, tokens_not_before, updated_at) ON people TO identity_platform')
-    op.execute('GRANT SELECT, INSERT (id, email, created_at, expires_at), UPDATE (used_at) ON password_resets TO identity_auth')
+    op.execute('GRANT SELECT, INSERT (id, email, created_at, expires_at), UPDATE (used_at, used_from) ON password_resets TO identity_auth')
     op.execute('GRANT SELECT, UPDATE (person_id), DELETE ON password_resets TO identity_worker')
     op.execute('GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, last_client_ip, ended_at, ended_reason) ON sign_in_sessions TO identity_auth')
     op.execute('GRANT SELECT (id, person_id, expires_at, ended_at), UPDATE (ended_at, ended_reason) ON sign_in_sessions TO identity_platform')

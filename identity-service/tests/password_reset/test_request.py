@@ -68,13 +68,14 @@ async def test_neither_tables_nor_jobs_hold_the_token(identity: Identity) -> Non
     assert token[-20:] not in everything
 
 
-async def test_so_many_mails_are_asked_for_and_no_more(identity: Identity) -> None:
+async def test_an_address_gets_so_many_mails_and_nobody_sees_that(identity: Identity) -> None:
     known = await identity.make_person()
     unknown = f"nobody-{uuid7().hex}@example.com"
+    answers = set()
     for email in (known.email, unknown):
-        spellings = [email.lower(), email.upper()] * 3
-        responses = [await ask(identity, each) for each in spellings]
-        assert [response.status_code for response in responses] == [202] * 5 + [429]
-        assert responses[-1].json()["detail"] == "too_many_attempts"
+        for spelled in [email.lower(), email.upper()] * 3:
+            response = await ask(identity, spelled)
+            answers.add((response.status_code, response.content))
+    assert len(answers) == 1
     await worker_is_idle(identity)
     assert len(mails_to(identity, known.email)) == 5

@@ -3,7 +3,8 @@
 import pytest
 from fastapi import FastAPI
 
-from tests.conftest import PASSWORD, Identity, eventually
+from app.core.links import link_token
+from tests.conftest import PASSWORD, Identity, client_of, eventually
 from tests.token.guessing import ELSEWHERE, HOME, WAIT, WRONG, Serve, details, person_of
 
 
@@ -66,3 +67,25 @@ async def test_an_account_under_attack_is_not_locked(serve: Serve, identity: Ide
         return await details(app, person.email, 1, PASSWORD, peer=ELSEWHERE) == ["ok"]
 
     await eventually(is_in, 60)
+
+
+async def test_whoever_resets_the_password_comes_in_from_where_he_did(
+    service: FastAPI, identity: Identity
+) -> None:
+    """The way in for a person at a new address, whose slow lane an attacker keeps full."""
+    person = await person_of(identity)
+    await under_attack(service, person.email)
+    assert await details(service, person.email, 2, peer="192.0.2.50") == [WRONG, WAIT]
+    await identity.admin.execute(
+        "INSERT INTO password_resets (id, email, person_id, created_at, expires_at)"
+        " VALUES ($1, $2, $1, now(), now() + interval '1 hour')",
+        person.id,
+        person.email,
+    )
+    token = link_token(identity.settings, "password-reset", person.id)
+    async with client_of(service, ELSEWHERE) as client:
+        body = {"token": token, "password": "yet another horse entirely"}
+        answer = await client.post("/password-reset/complete", json=body)
+    assert answer.status_code == 204, answer.text
+    assert await details(service, person.email, 1, body["password"], peer=ELSEWHERE) == ["ok"]
+    assert await details(service, person.email, 1, body["password"], peer=HOME) == [WAIT]

@@ -261,6 +261,23 @@ async def test_the_function_founds_for_the_person_of_the_transaction_alone(  # T
     assert (await founded_by(admin, person), await founded_by(admin, somebody)) == (1, 0)
 
 
+@pytest.mark.parametrize("number", [0, 1, 65535])
+async def test_the_function_founds_nothing_under_an_id_that_means_something_else(
+    app_role: asyncpg.Connection, number: int
+) -> None:
+    """The platform's chain of events and the public organization: whatever is injected."""
+    person = uuid7()
+    async with app_role.transaction():
+        for name in ("current_person", "current_actor"):
+            await app_role.execute(f"SET LOCAL app.{name} = '{person}'")
+        with pytest.raises(asyncpg.RaiseError, match="no organization has this id"):
+            async with app_role.transaction():
+                await app_role.fetchval(
+                    "SELECT found_organization($1, $2, 'x', 1000000, $3, '', '')",
+                    *(UUID(int=number), fresh_slug(), uuid7()),
+                )
+
+
 async def test_the_function_leaves_the_tenant_as_it_was(
     app_role: asyncpg.Connection, tenant: Tenant
 ) -> None:

@@ -60,6 +60,15 @@ async def test_search_in_names_whatever_the_case(
 
 
 @pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("name", ["İstanbul Mutfak", "ΟΔΟΣ Athens"])
+async def test_search_where_two_kinds_of_lower_case_differ(
+    admin: asyncpg.Connection, tenant: Tenant, path: str, name: str
+) -> None:
+    await admin.execute("UPDATE organizations SET name = $2 WHERE tenant_id = $1", tenant.id, name)
+    assert str(tenant.id) in await found(tenant, path, name.partition(" ")[0])
+
+
+@pytest.mark.parametrize("path", LISTS)
 async def test_search_in_slugs(tenant: Tenant, path: str) -> None:
     assert await found(tenant, path, tenant.slug.upper()) == [str(tenant.id)]
     assert await found(tenant, path, tenant.slug[3:]) == [str(tenant.id)]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models import Base
@@ -25,16 +25,16 @@ class PasswordReset(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
+    used_from: Mapped[str | None]
 
     __table_args__: Any = (
-        Index("ix_password_resets_of_person", "person_id", "created_at"),
         {
             "info": global_table(
                 Grant(
                     "auth",
                     select=True,
                     insert=("id", "email", "created_at", "expires_at"),
-                    update=("used_at",),
+                    update=("used_at", "used_from"),
                 ),
                 Grant("worker", select=True, update=("person_id",), delete=True),
                 reason="made before anyone is known",

@@ -43,7 +43,17 @@ _INSERT: Statement[Any] = Statement(
     )
 )
 _MAIL: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(person_id=_PERSON))
-_USE: Statement[Any] = Statement(update(PasswordReset).where(_THIS).values(used_at=_NOW))
+_USE: Statement[Any] = Statement(
+    update(PasswordReset)
+    .where(_THIS)
+    .values(used_at=_NOW, used_from=bindparam("used_from", type_=Text))
+)
+_LIST_USED_FROM = Statement(
+    select(PasswordReset.used_from).where(
+        PasswordReset.person_id == _PERSON, PasswordReset.used_from.is_not(None)
+    ),
+    str,
+)
 _DELETE_EXPIRED: Statement[Any] = Statement(
     delete(PasswordReset).where(
         PasswordReset.id.in_(
@@ -77,9 +87,14 @@ async def mark_mailed(tx: ServiceTx, reset_id: UUID, person_id: UUID) -> None:
     await tx.execute(_MAIL, reset_id=reset_id, person=person_id)
 
 
-async def use_reset(tx: Tx, reset_id: UUID, now: datetime) -> None:
-    """The password was replaced."""
-    await tx.execute(_USE, reset_id=reset_id, now=now)
+async def use_reset(tx: Tx, reset_id: UUID, used_from: str, now: datetime) -> None:
+    """The password was replaced, from this client address."""
+    await tx.execute(_USE, reset_id=reset_id, used_from=used_from, now=now)
+
+
+async def list_used_from(tx: Tx, person_id: UUID | None) -> list[str]:
+    """Each client address from which the person has replaced the password lately."""
+    return await tx.rows(_LIST_USED_FROM, person=person_id)
 
 
 async def delete_expired(tx: ServiceTx, now: datetime, limit: int) -> int:

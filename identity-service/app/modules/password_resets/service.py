@@ -38,6 +38,7 @@ __all__ = [
     "accept",
     "complete",
     "delete_expired",
+    "list_addresses",
     "mail_of",
 ]
 
@@ -124,8 +125,13 @@ async def complete(process: Process, unit: Unit[Tx], complete: PasswordResetComp
         reset, _ = _open(await repository.lock_reset(tx, reset_id))
         if standing is None or standing.password_changed_since(reset.created_at):
             raise PasswordResetLinkInvalid
-        await repository.use_reset(tx, reset_id, utc_now())
+        await repository.use_reset(tx, reset_id, tx.caller.client_ip, utc_now())
         await passwords.reset_password(tx, person_id, password_hash)
+
+
+async def list_addresses(tx: Tx, person_id: UUID | None) -> list[str]:
+    """Each client address from which the person has proved, by mail, who he is lately."""
+    return await repository.list_used_from(tx, person_id)
 
 
 async def delete_expired(tx: ServiceTx) -> bool:

@@ -149,8 +149,8 @@ _LIST = NewestFirst(_ALL, PersonRead, created=Person.created_at, identity=Person
 _SEARCHED = NewestFirst(
     _ALL.where(
         or_(
-            func.strpos(Person.email_normalized, _SEARCH) > 0,
-            func.strpos(func.lower(Person.name), _SEARCH) > 0,
+            func.strpos(Person.email_normalized, func.lower(_SEARCH)) > 0,
+            func.strpos(func.lower(Person.name), func.lower(_SEARCH)) > 0,
         )
     ),
     PersonRead,
@@ -268,7 +268,7 @@ async def get_addressee(tx: Tx, person_id: UUID) -> Addressee | None:
 async def list_people(tx: PlatformTx, page: PageRequest, search: str | None) -> Listing[PersonRead]:
     """One page, newest first; `search` is looked for in address and name, whatever its case."""
     if search:
-        return await _SEARCHED.page(tx, page, search=search.lower())
+        return await _SEARCHED.page(tx, page, search=search)
     return await _LIST.page(tx, page)
 
 

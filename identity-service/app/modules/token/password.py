@@ -14,6 +14,7 @@ from app.core.process import WEB_CLIENT, Process, issued_at
 from app.core.throttle import account_key, admit_sign_in
 from app.modules.clients import service as clients
 from app.modules.memberships import service as memberships
+from app.modules.password_resets import service as password_resets
 from app.modules.people import service as people
 from app.modules.people.schemas import Candidate
 from app.modules.sessions import service as sessions
@@ -59,7 +60,9 @@ async def _check_password(
     async def known_addresses() -> list[str]:
         async with unit.transaction() as tx:
             person = await people.find_candidate(tx, username)
-            return await sessions.list_recent_addresses(tx, person.id if person else None)
+            person_id = person.id if person else None
+            used = await sessions.list_recent_addresses(tx, person_id)
+            return [*used, *await password_resets.list_addresses(tx, person_id)]
 
     attempt = await admit_sign_in(process.limiter, username, unit.caller.client_ip, known_addresses)
     try:

@@ -76,8 +76,8 @@ _CHANGED = {"updated_at": _NOW, "version": Organization.version + 1}
 _ALL = select(*_COLUMNS)
 _FILTERS = {
     "search": or_(
-        func.strpos(func.lower(Organization.name), _SEARCH) > 0,
-        func.strpos(Organization.slug, _SEARCH) > 0,
+        func.strpos(func.lower(Organization.name), func.lower(_SEARCH)) > 0,
+        func.strpos(Organization.slug, func.lower(_SEARCH)) > 0,
     ),
     "status": Organization.status == bindparam("status", type_=Text),
     "access_mode": bindparam("access_mode", type_=Text) == _ACCESS_MODE,
@@ -212,7 +212,7 @@ async def list_organizations(
     `created_from` (included) and `created_before` (excluded).
     """
     if search := filters.get("search"):
-        filters = {**filters, "search": search.lower()}
+        filters = {**filters, "search": search}
     return await _list(frozenset(filters)).page(tx, page, **filters)
 
 
