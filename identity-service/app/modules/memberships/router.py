@@ -40,7 +40,12 @@ async def leave_organization(tx: TenantTransaction) -> None:
     "/{person_id}",
     dependencies=[organization(*MANAGERS)],
     response_model=MemberRead,
-    responses=problems(service.MemberNotFound, service.RoleNotAllowed, service.LastOwner),
+    responses=problems(
+        service.MemberNotFound,
+        service.RoleNotAllowed,
+        service.MemberNotActive,
+        service.LastOwner,
+    ),
 )
 async def update_member(tx: TenantTransaction, person_id: UUID, update: MemberUpdate) -> Response:
     """Give a member another role. His access tokens are dead within seconds; refreshing brings

@@ -49,7 +49,9 @@ EXCEPTIONS = {
                 "admit_client",
                 "find_invitation",
                 "find_member",
+                "hold_active_owners",
                 "member_profile",
+                "solely_owned",
             }
         ),
     ),
