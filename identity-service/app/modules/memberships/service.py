@@ -150,10 +150,11 @@ async def remove_member(tx: TenantTx, person_id: UUID) -> None:
     await _change(tx, locked, "members.remove", role=None)
 
 
-async def leave(tx: TenantTx) -> None:
-    """End the caller's own membership. Raises LastOwner."""
+async def leave(tx: TenantTx) -> UUID:
+    """End the caller's own membership; who he is. Raises LastOwner."""
     locked = await _lock(tx, _caller_id(tx))
     await _change(tx, locked, "members.leave", role=None)
+    return locked.member.person_id
 
 
 async def solely_owned(tx: PlatformTx, person_id: UUID) -> list[UUID]:
