@@ -71,7 +71,7 @@ async def test_the_core_is_called_with_a_token_for_its_internal_paths_only(
     answer = await identity.sign_in(person)
     await identity.client.post("/logout", headers=bearer(answer["access_token"]))
     await core.learns(sid_of(answer))
-    request = next(each for each in core.received if each.path == "/internal/revocations")
+    request = next(each for each in reversed(core.received) if each.path == "/internal/revocations")
     scheme, _, token = request.authorization.partition(" ")
     assert scheme == "Bearer"
     keys = read_jwks(json_object((await identity.client.get("/.well-known/jwks.json")).content))
