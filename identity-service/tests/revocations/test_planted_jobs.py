@@ -1,4 +1,4 @@
-"""What an injected statement could plant among the jobs of an organization, and what comes of it."""
+"""What an injected statement could plant among the jobs, and what comes of it."""
 
 import json
 from typing import Any
