@@ -122,6 +122,9 @@ class IdentitySettings(MailSettings, ServiceSettings):
     session_retention: PositiveInt = 90 * _DAY
     """Seconds for which sign-in sessions are kept when they are over."""
 
+    invitation_retention: PositiveInt = 90 * _DAY
+    """Seconds for which invitations, with their addresses, are kept when they are over."""
+
     jwks_max_age: PositiveInt = 300
     """Seconds for which verifiers keep the key set."""
 
