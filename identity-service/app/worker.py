@@ -13,7 +13,7 @@ from app.core.metrics import RevocationMetrics
 from app.core.models import kept_answers
 from app.core.process import Process
 from app.core.settings import IdentitySettings
-from app.modules.invitations.jobs import send_invitation
+from app.modules.invitations.jobs import delete_old_invitations, send_invitation
 from app.modules.invitations.service import SEND as SEND_INVITATION
 from app.modules.keys.jobs import turn_keys
 from app.modules.memberships.jobs import tell_member, tell_person
@@ -64,6 +64,7 @@ KINDS: tuple[JobKind, ...] = (
 _HOUR = timedelta(hours=1)
 RECURRING: tuple[Every, ...] = (
     Every("delete_old_sessions", delete_old_sessions, _HOUR),
+    Every("delete_old_invitations", delete_old_invitations, _HOUR),
     Every("delete_old_sign_ups", delete_old_sign_ups, _HOUR),
     Every("delete_old_password_resets", delete_old_password_resets, _HOUR),
     Every("delete_idempotency_keys", kept_answers.forget_old, _HOUR),

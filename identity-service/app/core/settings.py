@@ -25,6 +25,7 @@ OWASP_ITERATIONS = 2
 _THROTTLES = (
     *("sign_in_limit_pair", "sign_in_limit_address", "sign_in_limit_account"),
     *("sign_in_slow_lane", "mail_limit_account", "mail_limit_address"),
+    *("invitation_limit_address", "invitation_limit_tenant", "invitation_limit_resend"),
 )
 
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -97,6 +98,15 @@ class IdentitySettings(MailSettings, ServiceSettings):
     mail_limit_address: RateLimit = "30/hour"
     """The same from one client address."""
 
+    invitation_limit_address: RateLimit = "5/hour"
+    """Invitations mailed to one address, whoever invites; resending counts."""
+
+    invitation_limit_tenant: RateLimit = "100/day"
+    """Invitations mailed for one organization; resending counts."""
+
+    invitation_limit_resend: RateLimit = "1/minute"
+    """How often one invitation is sent again."""
+
     access_token_lifetime: PositiveInt = _LONGEST_ACCESS
     """Seconds that an access token lives."""
 
@@ -111,6 +121,9 @@ class IdentitySettings(MailSettings, ServiceSettings):
 
     session_retention: PositiveInt = 90 * _DAY
     """Seconds for which sign-in sessions are kept when they are over."""
+
+    invitation_retention: PositiveInt = 90 * _DAY
+    """Seconds for which invitations, with their addresses, are kept when they are over."""
 
     jwks_max_age: PositiveInt = 300
     """Seconds for which verifiers keep the key set."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from fastapi import Request
@@ -16,6 +17,8 @@ from shared_lib.web import address_group
 PAIR, ADDRESS = "sign_in_limit_pair", "sign_in_limit_address"
 ACCOUNT, SLOW_LANE = "sign_in_limit_account", "sign_in_slow_lane"
 MAIL_ADDRESS, MAIL_ACCOUNT = "mail_limit_address", "mail_limit_account"
+INVITATION_ADDRESS, INVITATION_TENANT = "invitation_limit_address", "invitation_limit_tenant"
+INVITATION_RESEND = "invitation_limit_resend"
 
 KnownAddresses = Callable[[], Awaitable[Iterable[str]]]
 _log = structlog.get_logger(__name__)
@@ -102,6 +105,29 @@ async def throttle_request(process: Process, request: Request, account: str) -> 
         _log.warning("mail_not_sent", limit=MAIL_ACCOUNT)
         return False
     return True
+
+
+async def throttle_invitation(process: Process, tenant_id: UUID, email: str) -> None:
+    """Count an invitation that is to be mailed. Raises TooManyAttempts.
+
+    Anybody may found an organization, and its name is in the mail's subject. Who invites is known,
+    so he is told.
+    """
+    limiter = process.limiter
+    if wait := await limiter.hit(INVITATION_TENANT, str(tenant_id)):
+        raise _refusal(INVITATION_TENANT, wait)
+    if wait := await limiter.hit(INVITATION_ADDRESS, account_key(email)):
+        await limiter.give_back(INVITATION_TENANT, str(tenant_id))
+        raise _refusal(INVITATION_ADDRESS, wait)
+
+
+async def throttle_resend(
+    process: Process, tenant_id: UUID, invitation_id: UUID, email: str
+) -> None:
+    """The same for one that is sent again. Raises TooManyAttempts."""
+    if wait := await process.limiter.hit(INVITATION_RESEND, str(invitation_id)):
+        raise _refusal(INVITATION_RESEND, wait)
+    await throttle_invitation(process, tenant_id, email)
 
 
 def account_key(username: str) -> str:

@@ -210,6 +210,7 @@ EXECUTED = (
 
 def upgrade() -> None:
     op.execute('GRANT SELECT, UPDATE (updated_at) ON people TO identity_definer')
+    op.execute('GRANT SELECT (tenant_id, id, expires_at, accepted_at, revoked_at), INSERT, DELETE ON invitations TO identity_worker')
     op.execute('GRANT SELECT (id, slug, name, status), UPDATE (founded) ON tenants TO identity_definer')
     op.execute('GRANT SELECT, INSERT (tenant_id, id, email, role, created_at, expires_at), UPDATE (accepted_at, accepted_by, revoked_at) ON invitations TO identity_definer')
     op.execute("SET LOCAL ROLE identity_definer")
@@ -234,5 +235,6 @@ def downgrade() -> None:
     op.execute(f"GRANT EXECUTE ON {FORMER_ACCEPT} TO identity_auth")
     op.execute("SET LOCAL ROLE identity_owner")
     op.execute('REVOKE INSERT (tenant_id, id, email, role, created_at, expires_at), UPDATE (revoked_at) ON invitations FROM identity_definer')
+    op.execute('REVOKE SELECT (tenant_id, id, expires_at, accepted_at, revoked_at), DELETE ON invitations FROM identity_worker')
     op.execute('REVOKE UPDATE (founded) ON tenants FROM identity_definer')
     op.execute('REVOKE UPDATE (updated_at) ON people FROM identity_definer')

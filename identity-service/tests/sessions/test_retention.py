@@ -113,3 +113,36 @@ async def test_it_recurs(quiet: Identity) -> None:
     now = await quiet.admin.fetchval("SELECT now()")
     for name in ("delete_old_sessions", "delete_old_sign_ups", "delete_old_password_resets"):
         assert due[name] > now
+
+
+async def test_invitations_go_with_their_addresses_some_time_after_they_are_over(
+    quiet: Identity,
+) -> None:
+    tenant, person = await quiet.make_organization(), await quiet.make_person()
+    kept = set()
+    for column, days, stays in (
+        ("revoked_at", 91, False),
+        ("accepted_at", 91, False),
+        ("expires_at", 91, False),
+        ("revoked_at", 89, True),
+        ("accepted_at", 89, True),
+        ("expires_at", 89, True),
+    ):
+        invitation = uuid7()
+        await quiet.admin.execute(
+            "INSERT INTO invitations (tenant_id, id, email, role, created_at, expires_at)"
+            " VALUES ($1, $2, $3, 'viewer', now() - interval '100 days', now())",
+            tenant.id,
+            invitation,
+            f"{invitation}@example.com",
+        )
+        by = ", accepted_by = $3" if column == "accepted_at" else ", invited_by = $3"
+        await quiet.admin.execute(
+            f"UPDATE invitations SET {column} = now() - $2 * interval '1 day'{by} WHERE id = $1",  # noqa: S608
+            invitation,
+            days,
+            person.id,
+        )
+        kept |= {invitation} if stays else set()
+    await clean(quiet.settings)
+    assert await ids(quiet, "invitations") == kept

@@ -1,7 +1,9 @@
 """Invitations by no manager's wish: the first owner's, and the end of those of who has gone."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from app.core.settings import IdentitySettings
 from app.modules.invitations import repository, service
 from app.modules.invitations.domain import LIFETIME
 from app.modules.invitations.schemas import InvitationRead, OwnerInvite
@@ -11,6 +13,8 @@ from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TenantBlocked
 from shared_lib.ids import uuid7
 from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx
+
+_BATCH = 500
 
 
 class TenantNotFound(ApiError):
@@ -70,6 +74,12 @@ async def invite_owner(tx: PlatformTx, tenant_id: UUID, invite: OwnerInvite) -> 
         created_at=invited.created_at,
         expires_at=invited.expires_at,
     )
+
+
+async def delete_old(tx: ServiceTx, settings: IdentitySettings) -> bool:
+    """Delete some invitations, with their addresses, that were over long ago; whether more are."""
+    before = utc_now() - timedelta(seconds=settings.invitation_retention)
+    return await repository.delete_old(tx, before, _BATCH) == _BATCH
 
 
 async def revoke_those_of(tx: TenantTx, inviter_id: UUID, role: str | None) -> None:

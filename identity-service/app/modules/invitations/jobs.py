@@ -1,11 +1,11 @@
-"""Mails invitations, unless they have been withdrawn meanwhile."""
+"""Mails invitations, unless they were withdrawn meanwhile, and deletes those of long ago."""
 
 from uuid import UUID
 
 from app.core.jobs import IdentityWork
 from app.core.links import link_token
 from app.core.mail import send_mail
-from app.modules.invitations import service
+from app.modules.invitations import administration, service
 from app.modules.tenants import service as tenants
 
 
@@ -30,3 +30,11 @@ async def send_invitation(work: IdentityWork) -> None:
         link=f"{settings.web_url}/invitation#token={token}",
         expires_at=invitation.expires_at,
     )
+
+
+async def delete_old_invitations(work: IdentityWork) -> None:
+    """Delete what was over longer ago than invitations are kept, so many at a time."""
+    more = True
+    while more:
+        async with work.service() as tx:
+            more = await administration.delete_old(tx, work.context.settings)

@@ -51,7 +51,12 @@ class Invitation(Base):
         {
             "info": tenant_table(
                 Grant("app", select=True, insert=True, update=("revoked_at",)),
-                Grant("worker", insert=True),
+                Grant(
+                    "worker",
+                    select=("tenant_id", "id", "expires_at", "accepted_at", "revoked_at"),
+                    insert=True,
+                    delete=True,
+                ),
                 Grant(
                     "definer",
                     select=True,

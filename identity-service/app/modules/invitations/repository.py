@@ -9,16 +9,19 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     DateTime,
+    Integer,
     Text,
     Uuid,
     all_,
     and_,
     bindparam,
     column,
+    delete,
     func,
     select,
     text,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -123,6 +126,19 @@ _FOUND = func.find_invitation(_ID).table_valued(
     column("revoked_at", _INSTANT),
     name="found",
 )
+_BEFORE = bindparam("before", type_=_INSTANT)
+_DELETE_OLD: Statement[Any] = Statement(
+    delete(Invitation).where(
+        tuple_(Invitation.tenant_id, Invitation.id).in_(
+            select(Invitation.tenant_id, Invitation.id)
+            .where(
+                func.coalesce(Invitation.accepted_at, Invitation.revoked_at, Invitation.expires_at)
+                < _BEFORE
+            )
+            .limit(bindparam("limit", type_=Integer))
+        )
+    )
+)
 _FIND = Statement(select(*_FOUND.c), FoundInvitation)
 _ACCEPT: Statement[bool] = Statement(select(func.accept_invitation(_ID, type_=Boolean)), bool)
 
@@ -209,6 +225,11 @@ async def revoke_those_of(
 ) -> list[RevokedInvitation]:
     """End all open invitations that the person made, but for those with one of these roles."""
     return await tx.rows(_REVOKE_THOSE_OF, inviter=inviter_id, roles=list(but_for), now=now)
+
+
+async def delete_old(tx: ServiceTx, before: datetime, limit: int) -> int:
+    """Delete at most `limit` invitations that were over before an instant; how many there were."""
+    return await tx.execute(_DELETE_OLD, before=before, limit=limit)
 
 
 async def find_invitation(tx: Tx, invitation_id: UUID) -> FoundInvitation | None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from app.core.access import organization, platform, public, signed_in
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
+from app.core.throttle import TooManyAttempts
 from app.modules.invitations import administration, service
 from app.modules.invitations.schemas import (
     InvitationAccept,
@@ -38,19 +39,24 @@ from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(tags=["invitations"])
 
-_MANAGED = problems(service.InvitationNotFound, memberships.RoleNotAllowed)
-
 
 @router.post(
     "/invitations",
     dependencies=[organization(*MANAGERS), idempotent()],
     status_code=201,
     response_model=InvitationRead,
-    responses=problems(service.AlreadyInvited, service.AlreadyMember, memberships.RoleNotAllowed),
+    responses=problems(
+        service.AlreadyInvited,
+        service.AlreadyMember,
+        memberships.RoleNotAllowed,
+        TooManyAttempts,
+    ),
 )
-async def create_invitation(tx: TenantTransaction, create: InvitationCreate) -> Response:
+async def create_invitation(
+    tx: TenantTransaction, process: CurrentProcess, create: InvitationCreate
+) -> Response:
     """Invite an address into the caller's organization; the link goes there by mail."""
-    return Json(await service.create_invitation(tx, create), status_code=201)
+    return Json(await service.create_invitation(process, tx, create), status_code=201)
 
 
 @router.get(
@@ -134,18 +140,20 @@ async def invite_owner(tx: PlatformTransaction, tenant_id: UUID, invite: OwnerIn
     "/invitations/{invitation_id}/resend",
     dependencies=[organization(*MANAGERS)],
     status_code=202,
-    responses=_MANAGED,
+    responses=problems(service.InvitationNotFound, memberships.RoleNotAllowed, TooManyAttempts),
 )
-async def resend_invitation(tx: TenantTransaction, invitation_id: UUID) -> None:
+async def resend_invitation(
+    tx: TenantTransaction, process: CurrentProcess, invitation_id: UUID
+) -> None:
     """Mail the same link once more. It lives no longer for that."""
-    await service.resend_invitation(tx, invitation_id)
+    await service.resend_invitation(process, tx, invitation_id)
 
 
 @router.delete(
     "/invitations/{invitation_id}",
     dependencies=[organization(*MANAGERS)],
     status_code=204,
-    responses=_MANAGED,
+    responses=problems(service.InvitationNotFound, memberships.RoleNotAllowed),
 )
 async def revoke_invitation(tx: TenantTransaction, invitation_id: UUID) -> None:
     """Withdraw an invitation: its link is dead at once."""

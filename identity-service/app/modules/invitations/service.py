@@ -7,6 +7,7 @@ from app.core.jobs import queue
 from app.core.links import read_link_token
 from app.core.process import Process
 from app.core.settings import IdentitySettings
+from app.core.throttle import throttle_invitation, throttle_resend
 from app.modules.invitations import repository
 from app.modules.invitations.domain import (
     DEAD_LINKS,
@@ -100,11 +101,13 @@ class InvitationForAnotherAddress(ApiError):
     title = "This invitation is for another address than yours"
 
 
-async def create_invitation(tx: TenantTx, create: InvitationCreate) -> InvitationRead:
+async def create_invitation(
+    process: Process, tx: TenantTx, create: InvitationCreate
+) -> InvitationRead:
     """Invite an address into the caller's organization, and mail the link.
 
-    Raises RoleNotAllowed, AlreadyMember or AlreadyInvited. Whether the address has an account
-    elsewhere changes nothing.
+    Raises RoleNotAllowed, AlreadyMember, AlreadyInvited or TooManyAttempts. Whether the address
+    has an account elsewhere changes nothing.
     """
     memberships.refuse_role_above(memberships.own_role(tx), create.role)
     if await memberships.find_member(tx, create.email) is not None:
@@ -122,6 +125,7 @@ async def create_invitation(tx: TenantTx, create: InvitationCreate) -> Invitatio
     )
     if invitation is None:
         raise AlreadyInvited
+    await throttle_invitation(process, tx.tenant_id, create.email)
     await record(tx, "invitations.create", tx.tenant_id, invitation.id, [None, create.role])
     await mail(tx, tx.tenant_id, invitation.id)
     return invitation
@@ -132,9 +136,13 @@ async def list_invitations(tx: TenantTx, page: PageRequest) -> Listing[Invitatio
     return await repository.list_open(tx, page, utc_now())
 
 
-async def resend_invitation(tx: TenantTx, invitation_id: UUID) -> None:
-    """Mail the same link once more. Raises InvitationNotFound or RoleNotAllowed."""
+async def resend_invitation(process: Process, tx: TenantTx, invitation_id: UUID) -> None:
+    """Mail the same link once more.
+
+    Raises InvitationNotFound, RoleNotAllowed or TooManyAttempts.
+    """
     invitation = await _lock(tx, invitation_id)
+    await throttle_resend(process, tx.tenant_id, invitation.id, invitation.email)
     await record(tx, "invitations.resend", tx.tenant_id, invitation.id, None)
     await mail(tx, tx.tenant_id, invitation.id)
 
