@@ -1,6 +1,7 @@
 """Whether a service lives, and whether it can serve."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -48,16 +49,21 @@ def health_router(
     details: Mapping[str, Detail] | None = None,
     dependencies: Sequence[Any] = (),
     seconds: float = 2.0,
+    remembered: float = 2.0,
 ) -> APIRouter:
     """`GET /health/live` (200) and `GET /health/ready` (200, or 503 when a check fails).
 
     A check fails by raising or by taking longer than `seconds`; all run at once.
     `details` are asked when every check holds; each says, by `status`, `ok` or `degraded`, which
-    keeps nobody from being served. `dependencies` declare access. The answers are for anyone:
+    keeps nobody from being served, and is remembered for so many seconds: anybody may ask, as often
+    as he likes, and what they read is dear. `dependencies` declare access. The answers are for anyone:
     names, statuses and figures.
     """
     router = APIRouter(prefix="/health", tags=["health"], dependencies=list(dependencies))
-    asked = details or {}
+    asked = {
+        name: _Remembered(name, detail, seconds, remembered)
+        for name, detail in (details or {}).items()
+    }
 
     @router.get("/live", response_model=Live)
     async def live() -> Json:
@@ -77,11 +83,32 @@ def health_router(
         found = dict(zip(checks, results, strict=True))
         if any(result.status != "ok" for result in results):
             return Json(Readiness("unavailable", found), HTTPStatus.SERVICE_UNAVAILABLE)
-        told = {name: await _ask(name, detail, seconds) for name, detail in asked.items()}
+        told = {name: await detail.get() for name, detail in asked.items()}
         fine = all(each["status"] == "ok" for each in told.values())
         return Json(Readiness("ready" if fine else "degraded", found, told))
 
     return router
+
+
+class _Remembered:
+    """One detail, asked by one request at a time; those who wait get what that one was told."""
+
+    def __init__(self, name: str, detail: Detail, seconds: float, remembered: float) -> None:
+        self._name = name
+        self._detail = detail
+        self._seconds = seconds
+        self._remembered = remembered
+        self._asking = asyncio.Lock()
+        self._good_until = float("-inf")
+        self._told: dict[str, Any] = {}
+
+    async def get(self) -> dict[str, Any]:
+        """What the detail says, or has said lately."""
+        async with self._asking:
+            if time.monotonic() >= self._good_until:
+                self._told = await _ask(self._name, self._detail, self._seconds)
+                self._good_until = time.monotonic() + self._remembered
+            return self._told
 
 
 async def _run(name: str, check: Check, seconds: float) -> CheckResult:

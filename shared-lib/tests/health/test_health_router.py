@@ -152,3 +152,27 @@ async def test_a_detail_that_cannot_be_told_says_nothing_but_that() -> None:
 
     answer = await details_of(one=secret, other=hang)
     assert answer["details"] == {"one": {"status": "degraded"}, "other": {"status": "degraded"}}
+
+
+@pytest.mark.parametrize(("remembered", "asked"), [(3600.0, 1), (0.0, 10)])
+async def test_details_are_asked_by_one_request_at_a_time_and_remembered(
+    remembered: float, asked: int
+) -> None:
+    running, most, count = 0, 0, 0
+
+    async def dear() -> dict[str, Any]:
+        nonlocal running, most, count
+        count, running = count + 1, running + 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        return {"status": "ok", "asked": count}
+
+    app = FastAPI()
+    app.include_router(health_router({}, details={"dear": dear}, remembered=remembered))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answers = await asyncio.gather(*(client.get("/health/ready") for _ in range(10)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert max(answer.json()["details"]["dear"]["asked"] for answer in answers) == asked
+    assert (count, most) == (asked, 1)
