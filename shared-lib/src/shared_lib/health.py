@@ -56,8 +56,8 @@ def health_router(
     A check fails by raising or by taking longer than `seconds`; all run at once.
     `details` are asked when every check holds; each says, by `status`, `ok` or `degraded`, which
     keeps nobody from being served, and is remembered for so many seconds: anybody may ask, as often
-    as he likes, and what they read is dear. `dependencies` declare access. The answers are for anyone:
-    names, statuses and figures.
+    as he likes, and what they read is dear. `dependencies` declare access. The answers are for
+    anyone: names, statuses and figures.
     """
     router = APIRouter(prefix="/health", tags=["health"], dependencies=list(dependencies))
     asked = {
