@@ -105,10 +105,13 @@ async def test_sign_in_cannot_raise_anybody(
         ("identity_auth", "CALL public.admit_client()"),
         ("identity_auth", f"SELECT public.member_profile('{SOMEBODY}')"),
         ("identity_auth", "SELECT public.find_member('a@example.com')"),
+        ("identity_auth", "SELECT public.hold_active_owners()"),
+        ("identity_app", f"SELECT public.solely_owned('{SOMEBODY}')"),
         ("identity_worker", "SELECT public.find_member('a@example.com')"),
         ("identity_app", f"SELECT public.find_invitation('{SOMEBODY}')"),
-        ("identity_app", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
-        ("identity_platform", f"SELECT public.accept_invitation('{SOMEBODY}', now())"),
+        ("identity_auth", f"SELECT public.inviter_reaches('{SOMEBODY}', NULL, 'owner')"),
+        ("identity_app", f"SELECT public.accept_invitation('{SOMEBODY}')"),
+        ("identity_platform", f"SELECT public.accept_invitation('{SOMEBODY}')"),
     ],
 )
 async def test_each_function_of_the_definer_is_for_one_role(

@@ -1,14 +1,17 @@
 """All SQL about invitations."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     DateTime,
     Text,
     Uuid,
+    all_,
     and_,
     bindparam,
     column,
@@ -21,7 +24,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from app.modules.invitations.models import OPEN, Invitation
-from app.modules.invitations.schemas import FoundInvitation, InvitationRead, Outgoing
+from app.modules.invitations.schemas import (
+    FoundInvitation,
+    InvitationRead,
+    Outgoing,
+    RevokedInvitation,
+)
 from shared_lib.tables import Statement
 from shared_lib.tenancy import NewestFirst, ServiceTx, TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
@@ -84,6 +92,14 @@ _END_EXPIRED: Statement[Any] = Statement(
 _REVOKE: Statement[Any] = Statement(
     update(Invitation).where(_OURS, Invitation.id == _ID).values(revoked_at=_NOW)
 )
+_REVOKE_THOSE_OF = Statement(
+    update(Invitation)
+    .where(_OURS, _NOT_ENDED, Invitation.invited_by == bindparam("inviter", type_=Uuid))
+    .where(Invitation.role != all_(bindparam("roles", type_=ARRAY(Text))))
+    .values(revoked_at=_NOW)
+    .returning(Invitation.id, Invitation.role),
+    RevokedInvitation,
+)
 # See the functions in the migrations: they are all that role auth has of invitations.
 _FOUND = func.find_invitation(_ID).table_valued(
     column("id", Uuid),
@@ -99,7 +115,7 @@ _FOUND = func.find_invitation(_ID).table_valued(
     name="found",
 )
 _FIND = Statement(select(*_FOUND.c), FoundInvitation)
-_ACCEPT: Statement[bool] = Statement(select(func.accept_invitation(_ID, _NOW, type_=Boolean)), bool)
+_ACCEPT: Statement[bool] = Statement(select(func.accept_invitation(_ID, type_=Boolean)), bool)
 
 
 async def list_open(tx: TenantTx, page: PageRequest, now: datetime) -> Listing[InvitationRead]:
@@ -171,11 +187,18 @@ async def revoke(tx: TenantTx, invitation_id: UUID, now: datetime) -> None:
     await tx.execute(_REVOKE, id=invitation_id, now=now)
 
 
+async def revoke_those_of(
+    tx: TenantTx, inviter_id: UUID, *, but_for: Collection[str], now: datetime
+) -> list[RevokedInvitation]:
+    """End all open invitations that the person made, but for those with one of these roles."""
+    return await tx.rows(_REVOKE_THOSE_OF, inviter=inviter_id, roles=list(but_for), now=now)
+
+
 async def find_invitation(tx: Tx, invitation_id: UUID) -> FoundInvitation | None:
     """The invitation of a link, of whatever organization and whatever has become of it."""
     return await tx.one(_FIND, id=invitation_id)
 
 
-async def accept(tx: Tx, invitation_id: UUID, now: datetime) -> bool:
+async def accept(tx: Tx, invitation_id: UUID) -> bool:
     """Whether the person whom `tx` is for has become a member by this invitation, just now."""
-    return await tx.one(_ACCEPT, id=invitation_id, now=now) is True
+    return await tx.one(_ACCEPT, id=invitation_id) is True

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import Field
 
 from app.modules.memberships.schemas import Role
+from app.modules.people.schemas import PersonName
 from shared_lib.addresses import EmailAddress
-from shared_lib.web import Body, Name
+from shared_lib.web import Body
 
 _LONGEST_PASSWORD = 4096  # far above the rule's own limit, which counts composed characters
 
@@ -41,6 +42,14 @@ class Outgoing:
     role: str
     invited_by: str | None
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedInvitation:
+    """An invitation that has just been withdrawn."""
+
+    id: UUID
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +95,5 @@ class InvitationAccept(Body):
     """The token of a link, and the account that its holder makes."""
 
     token: LinkToken
-    name: Name
+    name: PersonName
     password: Annotated[str, Field(max_length=_LONGEST_PASSWORD, repr=False)]

@@ -30,7 +30,7 @@ from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, MissingPermission, TokenRevoked
 from shared_lib.ids import uuid7
-from shared_lib.tenancy import PublicTx, ServiceTx, TenantTx, Tx, Unit, UserTx
+from shared_lib.tenancy import PublicTx, TenantTx, Tx, Unit, UserTx
 from shared_lib.web import Listing, PageRequest
 
 __all__ = [
@@ -46,9 +46,10 @@ __all__ = [
     "accept_signed_in",
     "create_invitation",
     "get_outgoing",
-    "invite_first_owner",
     "list_invitations",
     "look_up",
+    "mail",
+    "record",
     "resend_invitation",
     "revoke_invitation",
 ]
@@ -121,19 +122,9 @@ async def create_invitation(tx: TenantTx, create: InvitationCreate) -> Invitatio
     )
     if invitation is None:
         raise AlreadyInvited
-    await _record(tx, "invitations.create", tx.tenant_id, invitation.id, [None, create.role])
-    await _mail(tx, tx.tenant_id, invitation.id)
+    await record(tx, "invitations.create", tx.tenant_id, invitation.id, [None, create.role])
+    await mail(tx, tx.tenant_id, invitation.id)
     return invitation
-
-
-async def invite_first_owner(tx: ServiceTx, tenant_id: UUID, email: str) -> None:
-    """Invite the first owner of an organization that the platform has made."""
-    now, invitation_id = utc_now(), uuid7()
-    await repository.insert_first(
-        tx, tenant_id, invitation_id, email=email, now=now, expires_at=now + LIFETIME
-    )
-    await _record(tx, "invitations.create", tenant_id, invitation_id, [None, Role.OWNER])
-    await _mail(tx, tenant_id, invitation_id)
 
 
 async def list_invitations(tx: TenantTx, page: PageRequest) -> Listing[InvitationRead]:
@@ -144,15 +135,15 @@ async def list_invitations(tx: TenantTx, page: PageRequest) -> Listing[Invitatio
 async def resend_invitation(tx: TenantTx, invitation_id: UUID) -> None:
     """Mail the same link once more. Raises InvitationNotFound or RoleNotAllowed."""
     invitation = await _lock(tx, invitation_id)
-    await _record(tx, "invitations.resend", tx.tenant_id, invitation.id, None)
-    await _mail(tx, tx.tenant_id, invitation.id)
+    await record(tx, "invitations.resend", tx.tenant_id, invitation.id, None)
+    await mail(tx, tx.tenant_id, invitation.id)
 
 
 async def revoke_invitation(tx: TenantTx, invitation_id: UUID) -> None:
     """Let a link die. Raises InvitationNotFound or RoleNotAllowed."""
     invitation = await _lock(tx, invitation_id)
     await repository.revoke(tx, invitation.id, utc_now())
-    await _record(tx, "invitations.revoke", tx.tenant_id, invitation.id, [invitation.role, None])
+    await record(tx, "invitations.revoke", tx.tenant_id, invitation.id, [invitation.role, None])
 
 
 async def get_outgoing(tx: TenantTx, invitation_id: UUID) -> Outgoing | None:
@@ -218,7 +209,7 @@ async def accept_signed_in(tx: UserTx, settings: IdentitySettings, token: str) -
 
 async def _join(tx: Tx, invitation: FoundInvitation, person_id: UUID) -> MembershipRead:
     """Use an invitation for the person whom `tx` is for; the first of two who try gets in."""
-    if not await repository.accept(tx, invitation.id, utc_now()):
+    if not await repository.accept(tx, invitation.id):
         await _find_open(tx, invitation.id)
         raise AlreadyMember
     await security_events.record(
@@ -263,14 +254,18 @@ def _caller_id(tx: TenantTx) -> UUID:
     return token.sub
 
 
-async def _record(
+async def record(
     tx: Tx, action: str, tenant_id: UUID, invitation_id: UUID, role: list[str | None] | None
 ) -> None:
-    """No address: the trail of an organization is read by more people than its invitations."""
+    """Tell the organization's trail of an invitation.
+
+    No address: the trail is read by more people than the invitations.
+    """
     changes = None if role is None else {"role": role}
     event = AuditEvent(action, resource_id=str(invitation_id), changes=changes)
     await security_events.record(tx, event, tenant_id=tenant_id)
 
 
-async def _mail(tx: Tx, tenant_id: UUID, invitation_id: UUID) -> None:
+async def mail(tx: Tx, tenant_id: UUID, invitation_id: UUID) -> None:
+    """Mail the link, once `tx` has committed."""
     await queue.enqueue(tx, SEND, tenant_id=tenant_id, invitation_id=str(invitation_id))

@@ -34,7 +34,7 @@ from app.modules.memberships.schemas import (
 )
 from app.modules.tenants.models import Tenant
 from shared_lib.tables import Statement
-from shared_lib.tenancy import NewestFirst, ServiceTx, TenantTx, Tx
+from shared_lib.tenancy import NewestFirst, PlatformTx, ServiceTx, TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
@@ -95,6 +95,12 @@ _GET = Statement(
     MemberRow,
 )
 _FIND = Statement(select(func.find_member(bindparam("email", type_=Text), type_=Uuid)), _only)
+_HOLD_ACTIVE_OWNERS: Statement[UUID] = Statement(
+    select(func.hold_active_owners(type_=Uuid)), lambda identity: identity
+)
+_SOLELY_OWNED: Statement[UUID] = Statement(
+    select(func.solely_owned(_PERSON, type_=Uuid)), lambda identity: identity
+)
 # In one order, lest two who change each other's rows wait for each other.
 _LOCK = Statement(
     select(Membership.person_id, Membership.role, Membership.tokens_not_before)
@@ -185,6 +191,19 @@ async def profiles_of(tx: TenantTx, person_ids: Sequence[UUID]) -> dict[UUID, Me
 async def find_member(tx: TenantTx, email: str) -> UUID | None:
     """Which member of the organization has this address, however it is spelled."""
     return await tx.one(_FIND, email=email)
+
+
+async def hold_active_owners(tx: TenantTx) -> set[UUID]:
+    """The organization's owners who can sign in, whom nobody shuts out until the transaction ends.
+
+    To be called before anything else is locked.
+    """
+    return set(await tx.rows(_HOLD_ACTIVE_OWNERS))
+
+
+async def solely_owned(tx: PlatformTx, person_id: UUID) -> list[UUID]:
+    """The organizations that the person owns and nobody else who can sign in."""
+    return await tx.rows(_SOLELY_OWNED, person_id=person_id)
 
 
 async def lock_members(tx: TenantTx, person_id: UUID, caller_id: UUID) -> list[LockedMember]:

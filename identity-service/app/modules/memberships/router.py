@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from app.core.access import organization
-from app.modules.memberships import service
+from app.modules.memberships import administration, service
 from app.modules.memberships.domain import EVERYBODY, MANAGERS, WORKERS
 from app.modules.memberships.schemas import MemberRead, MemberUpdate
 from shared_lib.errors import problems
@@ -33,20 +33,25 @@ async def list_members(tx: TenantTransaction, page: Page) -> Response:
 )
 async def leave_organization(tx: TenantTransaction) -> None:
     """Leave the organization of the token that is sent."""
-    await service.leave(tx)
+    await administration.leave(tx)
 
 
 @router.patch(
     "/{person_id}",
     dependencies=[organization(*MANAGERS)],
     response_model=MemberRead,
-    responses=problems(service.MemberNotFound, service.RoleNotAllowed, service.LastOwner),
+    responses=problems(
+        service.MemberNotFound,
+        service.RoleNotAllowed,
+        service.MemberNotActive,
+        service.LastOwner,
+    ),
 )
 async def update_member(tx: TenantTransaction, person_id: UUID, update: MemberUpdate) -> Response:
     """Give a member another role. His access tokens are dead within seconds; refreshing brings
-    the new role.
+    the new role. Open invitations that he could not make any more are withdrawn.
     """
-    return Json(await service.change_role(tx, person_id, update))
+    return Json(await administration.change_role(tx, person_id, update))
 
 
 @router.delete(
@@ -56,5 +61,8 @@ async def update_member(tx: TenantTransaction, person_id: UUID, update: MemberUp
     responses=problems(service.MemberNotFound, service.RoleNotAllowed, service.LastOwner),
 )
 async def remove_member(tx: TenantTransaction, person_id: UUID) -> None:
-    """End somebody's membership; his access tokens for the organization are dead within seconds."""
-    await service.remove_member(tx, person_id)
+    """End somebody's membership; his access tokens for the organization are dead within seconds.
+
+    His open invitations are withdrawn.
+    """
+    await administration.remove_member(tx, person_id)

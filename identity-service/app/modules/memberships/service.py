@@ -20,13 +20,14 @@ from app.modules.security_events import service as security_events
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
-from shared_lib.tenancy import ServiceTx, TenantTx, Tx
+from shared_lib.tenancy import PlatformTx, ServiceTx, TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
 
 __all__ = [
     "TELL",
     "TELL_PERSON",
     "LastOwner",
+    "MemberNotActive",
     "MemberNotFound",
     "RoleNotAllowed",
     "change_role",
@@ -43,6 +44,7 @@ __all__ = [
     "person_changed",
     "refuse_role_above",
     "remove_member",
+    "solely_owned",
     "tell_organizations",
 ]
 
@@ -61,11 +63,19 @@ class MemberNotFound(ApiError):
 
 
 class LastOwner(ApiError):
-    """An organization without an owner is nobody's."""
+    """An organization without an owner who can sign in is nobody's."""
 
     code = "last_owner"
     status = 409
     title = "An organization keeps at least one owner"
+
+
+class MemberNotActive(ApiError):
+    """Whose account is closed gets no higher role: nobody would be there to have it."""
+
+    code = "member_not_active"
+    status = 409
+    title = "The account of this member is closed"
 
 
 class RoleNotAllowed(ApiError):
@@ -78,7 +88,7 @@ class RoleNotAllowed(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
-    """Who changes whom, and how many owners there are besides him who is changed."""
+    """Who changes whom, and how many who can sign in are owners besides him who is changed."""
 
     caller: LockedMember
     member: LockedMember
@@ -120,7 +130,7 @@ async def find_member(tx: TenantTx, email: str) -> UUID | None:
 async def change_role(tx: TenantTx, person_id: UUID, update: MemberUpdate) -> MemberRead:
     """Give a member another role, from his next token on; those that he has are dead.
 
-    Raises MemberNotFound, RoleNotAllowed or LastOwner.
+    Raises MemberNotFound, RoleNotAllowed, MemberNotActive or LastOwner.
     """
     locked = await _lock(tx, person_id)
     if update.role != locked.member.role:
@@ -140,10 +150,16 @@ async def remove_member(tx: TenantTx, person_id: UUID) -> None:
     await _change(tx, locked, "members.remove", role=None)
 
 
-async def leave(tx: TenantTx) -> None:
-    """End the caller's own membership. Raises LastOwner."""
+async def leave(tx: TenantTx) -> UUID:
+    """End the caller's own membership; who he is. Raises LastOwner."""
     locked = await _lock(tx, _caller_id(tx))
     await _change(tx, locked, "members.leave", role=None)
+    return locked.member.person_id
+
+
+async def solely_owned(tx: PlatformTx, person_id: UUID) -> list[UUID]:
+    """The organizations that would be nobody's without the person."""
+    return await repository.solely_owned(tx, person_id)
 
 
 def own_role(tx: TenantTx) -> str:
@@ -196,13 +212,18 @@ async def _lock(tx: TenantTx, person_id: UUID) -> _Locked:
     each other leave one.
     """
     caller_id = _caller_id(tx)
+    owners = await repository.hold_active_owners(tx)
     rows = {row.person_id: row for row in await repository.lock_members(tx, person_id, caller_id)}
     caller, member = rows.get(caller_id), rows.get(person_id)
     if caller is None or caller.role != own_role(tx):
         raise TokenRevoked
     if member is None:
         raise MemberNotFound
-    others = sum(row.role == "owner" for row in rows.values() if row is not member)
+    others = sum(
+        row.role == "owner" and row.person_id in owners
+        for row in rows.values()
+        if row is not member
+    )
     return _Locked(caller, member, others)
 
 
@@ -213,6 +234,8 @@ async def _change(tx: TenantTx, locked: _Locked, action: str, *, role: str | Non
         raise LastOwner
     # After the lock: whoever was given a token meanwhile held the row until then.
     profile = (await repository.profiles_of(tx, [before.person_id]))[before.person_id]
+    if role is not None and not profile.active and not reaches(before.role, role):
+        raise MemberNotActive
     now = utc_now()
     not_before = next_not_before(now, before.tokens_not_before, profile.tokens_not_before)
     await repository.change_member(

@@ -1,10 +1,16 @@
 """What staff of the platform may do with people: find them, shut them out, let them in again."""
 
+from dataclasses import asdict
 from uuid import UUID
 
 from app.modules.memberships import service as memberships
 from app.modules.people import repository
-from app.modules.people.schemas import PLATFORM_ADMIN, PersonDeactivate, PersonRead
+from app.modules.people.schemas import (
+    PLATFORM_ADMIN,
+    DeactivatedPerson,
+    PersonDeactivate,
+    PersonRead,
+)
 from app.modules.revocations import service as revocations
 from app.modules.security_events import service as security_events
 from app.modules.sessions import ending
@@ -71,8 +77,10 @@ async def get_person(tx: PlatformTx, person_id: UUID) -> PersonRead:
 
 async def deactivate_person(
     tx: PlatformTx, person_id: UUID, deactivate: PersonDeactivate
-) -> PersonRead:
+) -> DeactivatedPerson:
     """Shut a person out: of identity at once, of the core within seconds.
+
+    Organizations that nobody owns any more are named: their first owner can be invited anew.
 
     Raises PersonNotFound, PersonNotActive, CannotDeactivateYourself or LastPlatformAdmin.
     """
@@ -89,9 +97,13 @@ async def deactivate_person(
     await ending.end_all(tx, person_id, EndReason.PERSON_DEACTIVATED)
     await revocations.revoke_person(tx, person_id, not_before)
     await memberships.person_changed(tx, person_id)
-    event = AuditEvent("people.deactivate", str(person_id), reason=deactivate.reason)
+    left = await memberships.solely_owned(tx, person_id)
+    changes = {"organizations_without_owner": [[], [str(each) for each in left]]} if left else None
+    event = AuditEvent(
+        "people.deactivate", str(person_id), reason=deactivate.reason, changes=changes
+    )
     await security_events.record(tx, event)
-    return deactivated
+    return DeactivatedPerson(**asdict(deactivated), organizations_without_owner=left)
 
 
 async def reactivate_person(tx: PlatformTx, person_id: UUID) -> PersonRead:

@@ -74,7 +74,8 @@ class Person(Base):
                     update=("active", "tokens_not_before", "updated_at"),
                 ),
                 Grant("worker", select=True),
-                Grant("definer", select=True),
+                # UPDATE: FOR SHARE asks for it.
+                Grant("definer", select=True, update=("updated_at",)),
                 reason=_REASON,
             )
         },

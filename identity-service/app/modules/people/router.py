@@ -13,6 +13,7 @@ from app.core.throttle import TooManyAttempts
 from app.modules.people import administration, passwords, service
 from app.modules.people.schemas import (
     PLATFORM_ADMIN,
+    DeactivatedPerson,
     MeRead,
     MeUpdate,
     PasswordChange,
@@ -84,7 +85,7 @@ async def get_person(tx: PlatformTransaction, person_id: UUID) -> Response:
 @router.post(
     "/admin/people/{person_id}/deactivate",
     dependencies=[platform(PLATFORM_ADMIN)],
-    response_model=PersonRead,
+    response_model=DeactivatedPerson,
     responses=problems(
         administration.PersonNotFound,
         administration.PersonNotActive,
@@ -95,7 +96,10 @@ async def get_person(tx: PlatformTransaction, person_id: UUID) -> Response:
 async def deactivate_person(
     tx: PlatformTransaction, person_id: UUID, deactivate: PersonDeactivate
 ) -> Response:
-    """Shut a person out: here at once, in the core API within seconds."""
+    """Shut a person out: here at once, in the core API within seconds.
+
+    The answer names the organizations that nobody owns now.
+    """
     return Json(await administration.deactivate_person(tx, person_id, deactivate))
 
 

@@ -126,6 +126,13 @@ class PersonRead:
 
 
 @dataclass(frozen=True, slots=True)
+class DeactivatedPerson(PersonRead):
+    """A person who was shut out, and the organizations that nobody owns now who can sign in."""
+
+    organizations_without_owner: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
 class Addressee:
     """Whom a mail is for."""
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.modules.invitations import service as invitations
+from app.modules.invitations import administration as invitations
 from app.modules.memberships import service as memberships
 from app.modules.people import service as people
 from app.modules.tenants import repository

@@ -49,7 +49,10 @@ EXCEPTIONS = {
                 "admit_client",
                 "find_invitation",
                 "find_member",
+                "hold_active_owners",
+                "inviter_reaches",
                 "member_profile",
+                "solely_owned",
             }
         ),
     ),
