@@ -207,6 +207,12 @@ IDENTITY: dict[str, Callable[[Globex], Recipe]] = {
         "validation_failed",
         {"email": "a@example.com", "role": "viewer", "tenant_id": str(GLOBEX)},
     ),
+    "invite_owner": lambda _: _json(
+        "POST",
+        f"/admin/tenants/{GLOBEX}/invite-owner",
+        _STAFF_ONLY,
+        {"email": "owner@acme.example.com"},
+    ),
     "resend_invitation": lambda g: Recipe(
         "POST", f"/invitations/{g.invitation_id}/resend", "invitation_not_found"
     ),

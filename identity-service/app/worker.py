@@ -33,7 +33,7 @@ from app.modules.sessions.jobs import delete_old_sessions, send_session_theft
 from app.modules.sign_ups.jobs import delete_old_sign_ups, send_sign_up
 from app.modules.sign_ups.service import SEND as SEND_SIGN_UP
 from shared_lib.internal_client import InternalClient
-from shared_lib.jobs import URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
+from shared_lib.jobs import MAIL, URGENT, Backoff, Every, JobKind, Worker, WorkerMetrics, run_worker
 from shared_lib.logging import configure_logging
 from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
@@ -54,10 +54,12 @@ KINDS: tuple[JobKind, ...] = (
     mail_kind(SEND_INVITATION, send_invitation),
     JobKind(SEND_SECURITY_EVENT, send_security_event, attempts=None, backoff=Backoff(longest=60)),
     # Links for as long as they are worth something, warnings for a day.
-    JobKind(SEND_SIGN_UP, send_sign_up, attempts=100, backoff=_PATIENT),
-    JobKind(SEND_PASSWORD_RESET, send_password_reset, attempts=20),
-    JobKind(SEND_PASSWORD_CHANGED, send_password_changed, attempts=100, backoff=_PATIENT),
-    JobKind(SEND_THEFT, send_session_theft, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_SIGN_UP, send_sign_up, lane=MAIL, attempts=100, backoff=_PATIENT),
+    JobKind(SEND_PASSWORD_RESET, send_password_reset, lane=MAIL, attempts=20),
+    JobKind(
+        SEND_PASSWORD_CHANGED, send_password_changed, lane=MAIL, attempts=100, backoff=_PATIENT
+    ),
+    JobKind(SEND_THEFT, send_session_theft, lane=MAIL, attempts=100, backoff=_PATIENT),
 )
 _HOUR = timedelta(hours=1)
 RECURRING: tuple[Every, ...] = (

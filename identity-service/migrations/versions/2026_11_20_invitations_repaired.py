@@ -96,6 +96,57 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM joined)
 $$
 """
+# The way back for an organization that nobody owns who can sign in: the platform invites an owner.
+# What the platform or somebody else sent before ends first, and who was accepting that is waited
+# for: then it shows whether there is an owner. Unless `outcome` is `invited`, the caller takes
+# everything back.
+INVITE_OWNER = """
+CREATE FUNCTION public.invite_owner(
+    tenant uuid, invitation uuid, address text,
+    OUT outcome text, OUT revoked uuid[], OUT invited_at timestamptz, OUT invited_until timestamptz
+) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tenant_status text;
+BEGIN
+    revoked := '{}';
+    invited_at := now();
+    invited_until := now() + interval '7 days';
+    UPDATE public.tenants t SET founded = true WHERE t.id = tenant AND t.status <> 'purged'
+    RETURNING t.status INTO tenant_status;
+    IF tenant_status IS NULL THEN
+        outcome := 'tenant_not_found';
+        RETURN;
+    ELSIF tenant_status <> 'active' THEN
+        outcome := 'tenant_blocked';
+        RETURN;
+    END IF;
+    WITH ended AS (
+        UPDATE public.invitations i SET revoked_at = now()
+        WHERE i.tenant_id = tenant AND i.accepted_at IS NULL AND i.revoked_at IS NULL
+            AND (i.invited_by IS NULL OR i.email_normalized = lower(address))
+        RETURNING i.id
+    )
+    SELECT coalesce(array_agg(e.id), '{}') INTO revoked FROM ended e;
+    IF EXISTS (
+        SELECT FROM public.memberships m JOIN public.people p ON p.id = m.person_id
+        WHERE m.tenant_id = tenant AND m.active AND m.role = 'owner' AND p.active
+    ) THEN
+        outcome := 'tenant_has_owner';
+        RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT FROM public.memberships m JOIN public.people p ON p.id = m.person_id
+        WHERE m.tenant_id = tenant AND m.active AND p.email_normalized = lower(address)
+    ) THEN
+        outcome := 'already_member';
+        RETURN;
+    END IF;
+    INSERT INTO public.invitations (tenant_id, id, email, role, created_at, expires_at)
+    VALUES (tenant, invitation, address, 'owner', invited_at, invited_until);
+    outcome := 'invited';
+END
+$$
+"""
 FORMER_FIND_INVITATION = """
 CREATE OR REPLACE FUNCTION public.find_invitation(invitation uuid)
 RETURNS TABLE (
@@ -144,6 +195,7 @@ DEFINED = (
     INVITER_REACHES,
     FIND_INVITATION,
     ACCEPT_INVITATION,
+    INVITE_OWNER,
 )
 # Called by the others alone.
 INNER = "FUNCTION public.inviter_reaches(uuid, uuid, text)"
@@ -152,11 +204,14 @@ EXECUTED = (
     ("FUNCTION public.hold_active_owners()", "identity_app"),
     ("FUNCTION public.solely_owned(uuid)", "identity_platform"),
     ("FUNCTION public.accept_invitation(uuid)", "identity_auth"),
+    ("FUNCTION public.invite_owner(uuid, uuid, text)", "identity_platform"),
 )
 
 
 def upgrade() -> None:
     op.execute('GRANT SELECT, UPDATE (updated_at) ON people TO identity_definer')
+    op.execute('GRANT SELECT (id, slug, name, status), UPDATE (founded) ON tenants TO identity_definer')
+    op.execute('GRANT SELECT, INSERT (tenant_id, id, email, role, created_at, expires_at), UPDATE (accepted_at, accepted_by, revoked_at) ON invitations TO identity_definer')
     op.execute("SET LOCAL ROLE identity_definer")
     op.execute("DROP FUNCTION public.accept_invitation(uuid, timestamptz)")
     for definition in DEFINED:
@@ -178,4 +233,6 @@ def downgrade() -> None:
     op.execute(f"REVOKE ALL ON {FORMER_ACCEPT} FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON {FORMER_ACCEPT} TO identity_auth")
     op.execute("SET LOCAL ROLE identity_owner")
+    op.execute('REVOKE INSERT (tenant_id, id, email, role, created_at, expires_at), UPDATE (revoked_at) ON invitations FROM identity_definer')
+    op.execute('REVOKE UPDATE (founded) ON tenants FROM identity_definer')
     op.execute('REVOKE UPDATE (updated_at) ON people FROM identity_definer')

@@ -114,6 +114,7 @@ SCOPES = {
     "POST /admin/keys/{kid}/revoke": "platform",
     "POST /admin/people/{person_id}/deactivate": "platform",
     "POST /admin/people/{person_id}/reactivate": "platform",
+    "POST /admin/tenants/{tenant_id}/invite-owner": "platform",
     "POST /introspect": "public",
     "POST /invitations": "organization",
     "POST /invitations/accept": "public",

@@ -47,6 +47,7 @@ OPERATIONS = [
     ("GET", f"/admin/people/{SOMEBODY}", None),
     ("POST", f"/admin/people/{SOMEBODY}/deactivate", {"reason": REASON}),
     ("POST", f"/admin/people/{SOMEBODY}/reactivate", {}),
+    ("POST", f"/admin/tenants/{SOMEBODY}/invite-owner", {"email": "a@example.com"}),
 ]
 
 

@@ -109,6 +109,7 @@ async def test_sign_in_cannot_raise_anybody(
         ("identity_app", f"SELECT public.solely_owned('{SOMEBODY}')"),
         ("identity_worker", "SELECT public.find_member('a@example.com')"),
         ("identity_app", f"SELECT public.find_invitation('{SOMEBODY}')"),
+        ("identity_worker", f"SELECT public.invite_owner('{SOMEBODY}', '{SOMEBODY}', 'a@b.cc')"),
         ("identity_auth", f"SELECT public.inviter_reaches('{SOMEBODY}', NULL, 'owner')"),
         ("identity_app", f"SELECT public.accept_invitation('{SOMEBODY}')"),
         ("identity_platform", f"SELECT public.accept_invitation('{SOMEBODY}')"),

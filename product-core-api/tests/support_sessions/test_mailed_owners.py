@@ -93,10 +93,5 @@ async def test_one_refused_address_keeps_no_mail_from_the_others(
             await worker.run_due()
     reached = {recipient for mail in server.received for recipient in mail.recipients}
     assert len(reached & {case.owner, second}) == 1
-    held = await case.admin.fetch(
-        "SELECT kind, failure, held_at IS NOT NULL AS held FROM jobs WHERE tenant_id = $1",
-        case.tenant.id,
-    )
-    assert [tuple(row) for row in held] == [
-        ("mail_support_started", "JobRefused: the mail server answered 550 5.1.1", True)
-    ]
+    left = "SELECT count(*) FROM jobs WHERE tenant_id = $1"
+    assert await case.admin.fetchval(left, case.tenant.id) == 0

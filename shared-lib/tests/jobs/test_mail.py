@@ -87,10 +87,17 @@ async def test_a_temporary_refusal_is_tried_again_with_the_same_message_id(
     assert await admin.fetchval("SELECT count(*) FROM jobs") == 0
 
 
-async def test_a_permanent_refusal_is_held_at_once(
-    queue: JobQueue, runtime: Runtime, admin: asyncpg.Connection, send: Send
+@pytest.mark.parametrize(("command", "held"), [("MAIL", True), ("DATA", True), ("RCPT", False)])
+async def test_a_permanent_refusal_is_held_unless_it_is_about_the_address(
+    queue: JobQueue,
+    runtime: Runtime,
+    admin: asyncpg.Connection,
+    send: Send,
+    command: str,
+    held: bool,  # noqa: FBT001
 ) -> None:
-    server = MailServer(answers={"RCPT": ["550 5.1.1 <ada@example.org> unknown"]})
+    """Anybody can ask for a mail to an address that nobody has: that is nobody's here to mend."""
+    server = MailServer(answers={command: ["550 5.1.1 <ada@example.org> unknown"]})
     await promise(queue, runtime)
     async with server.listening():
         worker = worker_of(
@@ -99,8 +106,9 @@ async def test_a_permanent_refusal_is_held_at_once(
         assert await worker.run_due() == 1
         assert await worker.run_due() == 0
     assert server.received == []
-    held = await admin.fetchrow("SELECT attempts, held_at IS NOT NULL AS held, failure FROM jobs")
-    assert tuple(held) == (1, True, "JobRefused: the mail server answered 550 5.1.1")
+    rows = await admin.fetch("SELECT attempts, held_at IS NOT NULL AS held, failure FROM jobs")
+    refused = (1, True, "JobRefused: the mail server answered 550 5.1.1")
+    assert [tuple(row) for row in rows] == ([refused] if held else [])
 
 
 async def test_a_job_that_can_never_be_done_is_held_though_its_kind_never_gives_up(

@@ -216,6 +216,19 @@ async def test_a_dead_worker_gives_back_by_doing_nothing_and_cannot_come_late(
     assert await admin.fetchval("SELECT count(*) FROM jobs") == 0
 
 
+async def test_a_job_that_its_workers_die_with_is_held_in_the_end(
+    queue: JobQueue, runtime: Runtime, admin: asyncpg.Connection, enqueue: Enqueue
+) -> None:
+    await enqueue()
+    kind = JobKind("greet", nothing, attempts=2)
+    for _ in range(2):  # each dies before it can say what became of it
+        assert len(await queue.claim(admin, [kind], 1, lease=0.0)) == 1
+    assert await worker_of(queue, runtime, kind).run_due() == 1
+    row = await admin.fetchrow("SELECT held_at IS NOT NULL AS held, failure FROM jobs")
+    assert row["held"]
+    assert "died" in row["failure"]
+
+
 async def test_what_is_urgent_never_waits_behind_what_is_slow(
     queue: JobQueue, runtime: Runtime, admin: asyncpg.Connection, enqueue: Enqueue
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.mail.conftest import LINK, SENDER, TO, Certificate, mailer_for, make_mail
 
-from shared_lib.mail import MailError, MailNotSent, MailRefused, SmtpMailer
+from shared_lib.mail import AddressRefused, MailError, MailNotSent, MailRefused, SmtpMailer
 from shared_lib.mail._smtp import SmtpServer
 from shared_lib.testing.mail import MailServer, links_in, text_of
 
@@ -123,9 +123,10 @@ async def test_a_temporary_refusal_may_be_repeated(server: MailServer, command: 
 async def test_a_permanent_refusal_is_one(server: MailServer, command: str) -> None:
     server.answers = {command: [f"550 5.1.1 <{TO}> unknown"]}
     async with server.listening():
-        with pytest.raises(MailRefused, match=r"answered 550 5\.1\.1$"):
+        with pytest.raises(MailRefused, match=r"answered 550 5\.1\.1$") as raised:
             await mailer_for(server).send(make_mail())
     assert server.received == []
+    assert isinstance(raised.value, AddressRefused) == (command == "RCPT")
 
 
 async def test_a_mail_that_was_taken_is_sent_whatever_is_said_at_the_end(

@@ -52,7 +52,12 @@ class Invitation(Base):
             "info": tenant_table(
                 Grant("app", select=True, insert=True, update=("revoked_at",)),
                 Grant("worker", insert=True),
-                Grant("definer", select=True, update=("accepted_at", "accepted_by")),
+                Grant(
+                    "definer",
+                    select=True,
+                    insert=("tenant_id", "id", "email", "role", "created_at", "expires_at"),
+                    update=("accepted_at", "accepted_by", "revoked_at"),
+                ),
                 every_row=("worker", "definer"),
             )
         },

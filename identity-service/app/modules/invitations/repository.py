@@ -28,10 +28,11 @@ from app.modules.invitations.schemas import (
     FoundInvitation,
     InvitationRead,
     Outgoing,
+    OwnerInvitation,
     RevokedInvitation,
 )
 from shared_lib.tables import Statement
-from shared_lib.tenancy import NewestFirst, ServiceTx, TenantTx, Tx
+from shared_lib.tenancy import NewestFirst, PlatformTx, ServiceTx, TenantTx, Tx
 from shared_lib.web import Listing, PageRequest
 
 _INSTANT = DateTime(timezone=True)
@@ -100,6 +101,14 @@ _REVOKE_THOSE_OF = Statement(
     .returning(Invitation.id, Invitation.role),
     RevokedInvitation,
 )
+_INVITED_OWNER = func.invite_owner(_TENANT, _ID, _EMAIL).table_valued(
+    column("outcome", Text),
+    column("revoked", ARRAY(Uuid)),
+    column("invited_at", _INSTANT),
+    column("invited_until", _INSTANT),
+    name="invited",
+)
+_INVITE_OWNER = Statement(select(*_INVITED_OWNER.c), OwnerInvitation)
 # See the functions in the migrations: they are all that role auth has of invitations.
 _FOUND = func.find_invitation(_ID).table_valued(
     column("id", Uuid),
@@ -180,6 +189,14 @@ async def insert_first(
         now=now,
         expires_at=expires_at,
     )
+
+
+async def invite_owner(
+    tx: PlatformTx, tenant_id: UUID, invitation_id: UUID, email: str
+) -> OwnerInvitation:
+    """Invite an owner where there is none, in place of whoever was invited so before."""
+    (invited,) = await tx.rows(_INVITE_OWNER, tenant_id=tenant_id, id=invitation_id, email=email)
+    return invited
 
 
 async def revoke(tx: TenantTx, invitation_id: UUID, now: datetime) -> None:

@@ -7,24 +7,27 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from app.core.access import organization, public, signed_in
+from app.core.access import organization, platform, public, signed_in
 from app.core.passwords import SignInBusy
 from app.core.process import CurrentProcess
-from app.modules.invitations import service
+from app.modules.invitations import administration, service
 from app.modules.invitations.schemas import (
     InvitationAccept,
     InvitationCreate,
     InvitationLookup,
     InvitationPreview,
     InvitationRead,
+    OwnerInvite,
 )
 from app.modules.memberships import service as memberships
 from app.modules.memberships.domain import MANAGERS
 from app.modules.memberships.schemas import MembershipRead
 from app.modules.people import service as people
+from app.modules.people.schemas import PLATFORM_ADMIN
 from shared_lib.errors import DatabaseUnavailable, problems
 from shared_lib.tenancy import (
     OwnTransactions,
+    PlatformTransaction,
     PublicTransaction,
     TenantTransaction,
     UserTransaction,
@@ -110,6 +113,21 @@ async def join_by_invitation(
 ) -> Response:
     """Join the organization that has invited the caller's address; refresh to get its token."""
     return Json(await service.accept_signed_in(tx, process.settings, lookup.token), status_code=201)
+
+
+@router.post(
+    "/admin/tenants/{tenant_id}/invite-owner",
+    dependencies=[platform(PLATFORM_ADMIN), idempotent()],
+    status_code=201,
+    response_model=InvitationRead,
+    responses=problems(*administration.NOT_INVITED),
+)
+async def invite_owner(tx: PlatformTransaction, tenant_id: UUID, invite: OwnerInvite) -> Response:
+    """Invite an owner of an organization that has none who can sign in.
+
+    What the platform sent before is withdrawn: it may have gone to a wrong address.
+    """
+    return Json(await administration.invite_owner(tx, tenant_id, invite), status_code=201)
 
 
 @router.post(

@@ -53,6 +53,19 @@ class RevokedInvitation:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerInvitation:
+    """What became of inviting an owner: `outcome` is `invited`, or the code of the refusal.
+
+    `revoked`: the invitations that ended for it.
+    """
+
+    outcome: str
+    revoked: list[UUID]
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FoundInvitation:
     """The invitation of a link, whatever has become of it, and its organization."""
 
@@ -83,6 +96,12 @@ class InvitationCreate(Body):
 
     email: EmailAddress
     role: Role
+
+
+class OwnerInvite(Body):
+    """Whom to invite as the owner of an organization that has none."""
+
+    email: EmailAddress
 
 
 class InvitationLookup(Body):

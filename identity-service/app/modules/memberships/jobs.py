@@ -4,6 +4,8 @@ from uuid import UUID
 
 from app.core.jobs import IdentityWork
 from app.modules.memberships import service
+from shared_lib.audit import PLATFORM
+from shared_lib.jobs import JobRefused
 
 
 async def tell_member(work: IdentityWork) -> None:
@@ -16,6 +18,11 @@ async def tell_member(work: IdentityWork) -> None:
 
 
 async def tell_person(work: IdentityWork) -> None:
-    """Have every membership of a person who changed told of."""
+    """Have every membership of a person who changed told of. Raises JobRefused.
+
+    People are no organization's: one cannot have asked for it.
+    """
+    if work.job.tenant_id != PLATFORM:
+        raise JobRefused("no organization changes a person")
     async with work.service() as tx:
         await service.tell_organizations(tx, UUID(work.job.arguments["person_id"]))

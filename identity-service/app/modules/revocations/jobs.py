@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from uuid import UUID
 
 import httpx
@@ -10,8 +11,11 @@ import structlog
 from app.core.jobs import IdentityWork
 from app.core.process import Process, issued_at
 from app.modules.revocations import service
+from app.modules.revocations.schemas import Kind
+from shared_lib.audit import PLATFORM
 from shared_lib.clock import utc_now
 from shared_lib.ids import uuid7
+from shared_lib.jobs import JobRefused
 from shared_lib.tokens import IDENTITY_AUDIENCE, SignInSession
 
 _PATH = "/internal/revocations"
@@ -26,10 +30,23 @@ _log = structlog.get_logger(__name__)
 
 
 async def send_revocation(work: IdentityWork) -> None:
-    """Send one revocation; telling it twice changes nothing. Raises NotDelivered."""
+    """Send one revocation; telling it twice changes nothing.
+
+    Raises NotDelivered, or JobRefused for one that an organization cannot have asked for: role
+    `app` inserts jobs of its own organization, also one that serves an injected statement.
+    """
     told = dict(work.job.arguments)
     told["kind"], told["tenant_id"] = told.pop("what"), told.pop("tenant")
+    if work.job.tenant_id != PLATFORM and not _is_of(work.job.tenant_id, told):
+        raise JobRefused(f"no organization revokes this: {told['kind']}")
     await work.context.internal.post(_PATH, {"revocations": [told]})
+
+
+def _is_of(tenant_id: UUID, told: Mapping[str, str]) -> bool:
+    """Whether it is one of the organization's own things that ended."""
+    if told["kind"] == Kind.MEMBERSHIP:
+        return told["tenant_id"] == str(tenant_id)
+    return told["kind"] == Kind.SERVICE_ACCOUNT
 
 
 async def probe_revocations(work: IdentityWork) -> None:

@@ -36,7 +36,11 @@ class Tenant(Base):
                     insert=True,
                     update=("slug", "name", "status", "version", "founded"),
                 ),
-                Grant("definer", select=("id", "slug", "name", "status")),
+                Grant(
+                    "definer",
+                    select=("id", "slug", "name", "status"),
+                    update=("founded",),
+                ),
                 reason="names of organizations, shown to their members at sign-in",
             )
         },

@@ -2,6 +2,7 @@
 
 from shared_lib.jobs._health import worker_details
 from shared_lib.jobs._kinds import (
+    MAIL,
     NORMAL,
     URGENT,
     Backoff,
@@ -20,6 +21,7 @@ from shared_lib.jobs._work import TenantMissing, Work
 from shared_lib.jobs._worker import Worker
 
 __all__ = [
+    "MAIL",
     "NORMAL",
     "URGENT",
     "Backoff",

@@ -42,6 +42,8 @@ class Lane:
 URGENT = Lane("urgent", 4)
 """What takes away access: never behind a slow mail server."""
 NORMAL = Lane("normal", 4)
+MAIL = Lane("mail", 4)
+"""What anybody may have sent, through a server that may be slow: nothing else waits behind it."""
 
 
 @dataclass(frozen=True, slots=True)

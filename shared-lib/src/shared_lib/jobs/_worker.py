@@ -104,6 +104,9 @@ class Worker(Generic[Context]):
     async def _do(self, job: Job) -> None:
         kind = self._kinds[job.kind]
         started = time.perf_counter()
+        if kind.attempts is not None and job.attempts > kind.attempts:
+            await self._failed(job, kind, JobFailed("its worker died with it, again and again"))
+            return
         with bound_contextvars(job=str(job.id), kind=job.kind, tenant_id=str(job.tenant_id)):
             try:
                 async with asyncio.timeout(kind.timeout):

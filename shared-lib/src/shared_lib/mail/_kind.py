@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from shared_lib.jobs import Backoff, JobKind
+from shared_lib.jobs import MAIL, Backoff, JobKind
 
 _ATTEMPTS = 40
 _BACKOFF = Backoff(first=2, longest=3600)
@@ -15,4 +15,4 @@ def mail_kind(name: str, handler: Callable[[Any], Awaitable[None]]) -> JobKind:
     A mail server may be away for hours (RFC 5321 section 4.5.4.1); most links in mails have died
     after a day.
     """
-    return JobKind(name, handler, attempts=_ATTEMPTS, backoff=_BACKOFF)
+    return JobKind(name, handler, lane=MAIL, attempts=_ATTEMPTS, backoff=_BACKOFF)

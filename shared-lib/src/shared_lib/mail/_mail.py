@@ -13,6 +13,10 @@ class MailRefused(MailError):
     """The mail is refused for good: whoever tries again is refused again."""
 
 
+class AddressRefused(MailRefused):
+    """Nobody receives mail at the address: it was mistyped, or has been closed."""
+
+
 class MailNotSent(MailError):
     """The mail could not be handed over now; later it may be."""
 

@@ -2,8 +2,10 @@
 
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 from shared_lib.jobs import JobFailed, JobRefused, Work
-from shared_lib.mail._mail import Mail, Mailer, MailNotSent, MailRefused
+from shared_lib.mail._mail import AddressRefused, Mail, Mailer, MailNotSent, MailRefused
 from shared_lib.mail._settings import MailSettings
 from shared_lib.mail._templates import Templates
 
@@ -20,6 +22,8 @@ class MailContext(Protocol):
         """Who delivers."""
 
 
+_log = structlog.get_logger(__name__)
+
 Context = TypeVar("Context", bound=MailContext)
 
 
@@ -28,7 +32,9 @@ async def send_mail_of_job(
 ) -> None:
     """Send the mail `name` to the address `to`. One job sends one mail: they share their id.
 
-    Raises JobRefused for a mail that is refused for good, JobFailed for one that may be repeated.
+    An address that nobody receives mail at ends the job with a line in the log: anybody can ask for
+    a mail to one, and nobody here can mend it. Raises JobRefused for a mail that is refused for
+    good otherwise, JobFailed for one that may be repeated.
     """
     settings = work.context.settings
     subject, text, html = templates.render(
@@ -36,6 +42,8 @@ async def send_mail_of_job(
     )
     try:
         await work.context.mailer.send(Mail(work.job.id, to, subject, text, html))
+    except AddressRefused as error:
+        _log.warning("mail_address_refused", mail_id=str(work.job.id), reason=str(error))
     except MailRefused as error:
         raise JobRefused(str(error)) from None
     except MailNotSent as error:

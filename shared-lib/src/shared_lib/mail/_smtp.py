@@ -21,7 +21,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from shared_lib.mail._mail import Mail, MailError, MailNotSent, MailRefused
+from shared_lib.mail._mail import AddressRefused, Mail, MailError, MailNotSent, MailRefused
 from shared_lib.mail._message import build_message
 
 Tls = Literal["starttls", "implicit", "none"]
@@ -112,7 +112,7 @@ class SmtpMailer:
         except OSError as error:
             failure = MailNotSent(f"the mail server could not be used: {type(error).__name__}")
         except ValueError:
-            failure = MailRefused("SMTP cannot carry the address")
+            failure = AddressRefused("SMTP cannot carry the address")
         else:
             return
         # Outside of the handlers, so that the server's own words, which name addresses, are not
@@ -122,14 +122,15 @@ class SmtpMailer:
 
 def _failure(error: SMTPException, *, connected: bool) -> MailError:
     """What `error` means, without the server's words: they name addresses."""
+    refused: type[MailError] = MailRefused
     if isinstance(error, SMTPRecipientsRefused):
-        error = error.recipients[0]  # there is one
+        error, refused = error.recipients[0], AddressRefused  # there is one
     if isinstance(error, SMTPResponseException):
         reason = f"the mail server answered {_code(error)}"
         for_good = error.code in _FOR_GOOD and error.code not in _ABOUT_SIGNING_IN
-        return MailRefused(reason) if connected and for_good else MailNotSent(reason)
+        return refused(reason) if connected and for_good else MailNotSent(reason)
     if connected and isinstance(error, SMTPNotSupported):
-        return MailRefused("the mail server takes no address beyond ASCII")
+        return AddressRefused("the mail server takes no address beyond ASCII")
     # Until then there is no address that its text could name.
     reason = type(error).__name__ if connected else error.message
     return MailNotSent(f"the mail server could not be used: {reason}")

@@ -50,6 +50,7 @@ EXCEPTIONS = {
                 "find_invitation",
                 "find_member",
                 "hold_active_owners",
+                "invite_owner",
                 "inviter_reaches",
                 "member_profile",
                 "solely_owned",
