@@ -138,6 +138,7 @@ def make_settings(
         "encryption_key": ENCRYPTION_KEY,
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
+        "revocation_probe_seconds": 3600,
         **dict.fromkeys(("mail_limit_address", "sign_in_limit_address"), "off"),  # all have one
         **ARGON2,
     }

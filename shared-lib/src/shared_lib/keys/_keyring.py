@@ -26,6 +26,7 @@ from shared_lib.tokens import SigningKey, VerificationKey
 __all__ = ["Keyring", "PublishedKeys"]
 
 _LONGEST_INTERVAL = 2.0  # seconds, for a revoked key signs until each process has read of it
+_LONGEST_RETRY = 10.0
 _COOL_DOWN = 1.0
 
 
@@ -69,7 +70,7 @@ class Keyring:
             refreshing=Refreshing(
                 cool_down=min(self._interval, _COOL_DOWN),
                 unknown_ttl=self._interval,
-                longest_retry=self._interval,
+                longest_retry=min(margin / 4, _LONGEST_RETRY),
             ),
             clock=clock,
         )
