@@ -77,11 +77,8 @@ def health_router(
     )
     async def ready() -> Json:
         """Whether the service can do its work now."""
-        results = await asyncio.gather(
-            *(_run(name, check, seconds) for name, check in checks.items())
-        )
-        found = dict(zip(checks, results, strict=True))
-        if any(result.status != "ok" for result in results):
+        found = await _run_all(checks, seconds)
+        if any(result.status != "ok" for result in found.values()):
             return Json(Readiness("unavailable", found), HTTPStatus.SERVICE_UNAVAILABLE)
         told = {name: await detail.get() for name, detail in asked.items()}
         fine = all(each["status"] == "ok" for each in told.values())
@@ -109,6 +106,11 @@ class _Remembered:
                 self._told = await _ask(self._name, self._detail, self._seconds)
                 self._good_until = time.monotonic() + self._remembered
             return self._told
+
+
+async def _run_all(checks: Mapping[str, Check], seconds: float) -> dict[str, CheckResult]:
+    results = await asyncio.gather(*(_run(name, check, seconds) for name, check in checks.items()))
+    return dict(zip(checks, results, strict=True))
 
 
 async def _run(name: str, check: Check, seconds: float) -> CheckResult:
