@@ -53,17 +53,14 @@ def health_router(
 ) -> APIRouter:
     """`GET /health/live` (200) and `GET /health/ready` (200, or 503 when a check fails).
 
-    A check fails by raising or by taking longer than `seconds`; all run at once.
-    `details` are asked when every check holds; each says, by `status`, `ok` or `degraded`, which
-    keeps nobody from being served, and is remembered for so many seconds: anybody may ask, as often
-    as he likes, and what they read is dear. `dependencies` declare access. The answers are for
-    anyone: names, statuses and figures.
+    A check fails by raising or by taking longer than `seconds`; all run at once. `details` are
+    asked when every check holds; each says, by `status`, `ok` or `degraded`, which keeps nobody
+    from being served, and is remembered for so many seconds: anybody may ask, and what they read is
+    dear. `dependencies` declare access. The answers are for anyone: names, statuses and figures.
     """
     router = APIRouter(prefix="/health", tags=["health"], dependencies=list(dependencies))
-    asked = {
-        name: _Remembered(name, detail, seconds, remembered)
-        for name, detail in (details or {}).items()
-    }
+    given = (details or {}).items()
+    asked = {name: _Remembered(name, detail, seconds, remembered) for name, detail in given}
 
     @router.get("/live", response_model=Live)
     async def live() -> Json:
