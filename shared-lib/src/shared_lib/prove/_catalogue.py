@@ -42,7 +42,8 @@ SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), a.privilege_type, t.attname, a.
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute t ON t.attrelid = c.oid
 CROSS JOIN LATERAL aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
-WHERE n.nspname = 'public' AND a.grantee <> c.relowner ORDER BY 1, 2, 3, 4
+WHERE n.nspname = 'public' AND a.grantee <> c.relowner AND NOT t.attisdropped
+ORDER BY 1, 2, 3, 4
 """
 _KEYS = """
 SELECT c.relname AS table, k.conname AS name, k.contype::text AS type,
