@@ -1,6 +1,5 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
@@ -12,12 +11,12 @@ from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
 from shared_lib.errors import InternalError, answer
 from shared_lib.tenancy._access import Scope
+from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
 from shared_lib.tenancy._repeat import repeat_of
 from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _ERRORS, _FAULTS = 400, 500
 _REPLAYED = "idempotency_replayed"  # what an event says of an answer that was given again
 
@@ -26,24 +25,29 @@ class OperationRoute(APIRoute):
     """An APIRoute that admits each request before anything of it runs."""
 
     @override
-    def get_route_handler(self) -> _Handler:
+    def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         operation = _operation_being_built(self)
 
-        async def serve(request: Request) -> Response:
+        async def serve_declared(request: Request) -> Response:
             if operation is None:
                 raise UndeclaredAccess(self.name)
-            runtime: Runtime = request.app.state.runtime
-            unit: Unit[Tx] = Unit(runtime, operation, caller_of(request))
-            request.scope["state"]["unit"] = unit
-            if not unit.is_recorded():
-                return await _perform(unit, request, handler)
-            return await _perform_recorded(unit, request, handler)
+            return await serve(operation, request, handler)
 
-        return serve
+        return serve_declared
 
 
-async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+async def serve(operation: Operation, request: Request, handler: Handler) -> Response:
+    """Admit `request` to `operation`, and have `handler` answer it."""
+    runtime: Runtime = request.app.state.runtime
+    unit: Unit[Tx] = Unit(runtime, operation, caller_of(request))
+    request.scope["state"]["unit"] = unit
+    if not unit.is_recorded():
+        return await _perform(unit, request, handler)
+    return await _perform_recorded(unit, request, handler)
+
+
+async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     operation, token = unit.operation, unit.caller.token
     operation.check(token)
     # In full, before a connection is taken: a slow client must not hold one.
@@ -71,7 +75,7 @@ async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Respo
     return response
 
 
-async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+async def _perform_own(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     """The handler opens its own transactions; one before it admits, and reserves the key."""
     if unit.operation.scope is not Scope.PUBLIC:  # which has nobody to admit
         async with unit.transaction() as tx:
@@ -89,7 +93,7 @@ async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> R
     return response
 
 
-async def _perform_recorded(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+async def _perform_recorded(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     try:
         response = await _perform(unit, request, handler)
     except Exception as error:
