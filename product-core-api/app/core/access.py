@@ -1,5 +1,6 @@
 """Who may do what: the one table of roles and permissions, and the declarations made of it."""
 
+from functools import cache
 from typing import Any
 
 from fastapi import Depends
@@ -88,19 +89,24 @@ def admission(operation: Operation, caller: Caller) -> str:
     token = caller.token
     if token is None:
         return ""
-    modes = operation.modes
-    if token.role != "owner":
-        modes &= WRITE_MODES if operation.writes else READ_MODES
     return call(
         "public.admit",
         token.role == "client",
         operation.writes,
-        sum(_MODE_BITS[mode] for mode in modes),
+        _mode_bits(operation.modes, operation.writes, token.role == "owner"),
         token.tenant_id,
         token.session_id,
         token.iat,
         signing_key_id(token.kid),
     )
+
+
+@cache
+def _mode_bits(modes: frozenset[AccessMode], writes: bool, owner: bool) -> int:  # noqa: FBT001
+    """The access modes of an operation, as `admit` takes them; those beyond are for owners."""
+    if not owner:
+        modes &= WRITE_MODES if writes else READ_MODES
+    return sum(_MODE_BITS[mode] for mode in modes)
 
 
 def _declared(scope: Scope, permission: str, **options: Any) -> Any:
