@@ -7,6 +7,8 @@ from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from shared_lib.tables._rows import row_maker
+
 Row = TypeVar("Row")
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
 _REQUIRED = object()
@@ -30,7 +32,7 @@ class Statement(Generic[Row]):
         self._names = frozenset(
             name for name, default, _ in self._parameters if default is _REQUIRED
         )
-        self._row = row
+        self._make = None if row is None else row_maker(row)
         self._processors = _result_processors(expression)
 
     @property
@@ -48,14 +50,14 @@ class Statement(Generic[Row]):
 
     def row(self, record: Any) -> Row:
         """One row object from a record of the driver."""
-        if self._row is None:
+        if self._make is None:
             raise TypeError("this statement has no row class")
         if self._processors:
             values = list(record)
             for index, process in self._processors:
                 values[index] = process(values[index])
-            return self._row(*values)
-        return self._row(*record)
+            return self._make(values)
+        return self._make(record)
 
 
 def _parameter(compiled: SQLCompiler, name: str) -> tuple[str, Any, _Processor | None]:

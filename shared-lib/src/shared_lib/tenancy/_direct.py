@@ -14,7 +14,14 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi._compat.shared import field_annotation_is_scalar
+from fastapi.dependencies.utils import (
+    _get_param_aliases,
+    _is_json_field,
+    _should_embed_body_fields,
+    request_body_to_args,
+    request_params_to_args,
+)
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.params import Form
 from fastapi.routing import RouteContext
@@ -35,6 +42,32 @@ _UNSUPPORTED = (
 )
 
 
+class _Parameter:
+    """A parameter of the handler or of a dependency, as FastAPI declares it."""
+
+    __slots__ = ("_alias", "_field", "_place")
+
+    def __init__(self, field: Any) -> None:
+        self._field = field
+        aliases = [alias for _, alias in _get_param_aliases(field)]
+        # One name and one value; FastAPI would ask for that again at every request.
+        scalar = field_annotation_is_scalar(field.field_info.annotation) and len(aliases) == 1
+        self._alias = aliases[0] if scalar and not _is_json_field(field) else None
+        self._place = (field.field_info.in_.value, aliases[0])
+
+    def take(self, received: Any, values: dict[str, Any]) -> list[Any]:
+        """Put the value into `values`; what is wrong with it."""
+        value = None if self._alias is None else received.get(self._alias)
+        if value is None:
+            taken, wrong = request_params_to_args([self._field], received)
+            values.update(taken)
+            return wrong
+        taken, wrong = self._field.validate(value, values, loc=self._place)
+        if not wrong:
+            values[self._field.name] = taken
+        return list(wrong)
+
+
 @dataclass(frozen=True, slots=True)
 class _Call:
     """One function, and where its arguments come from."""
@@ -43,11 +76,12 @@ class _Call:
     name: str | None
     use_cache: bool
     needs: tuple["_Call", ...]
-    path: list[Any]
-    query: list[Any]
+    path: list[_Parameter]
+    query: list[_Parameter]
     headers: list[Any]
     cookies: list[Any]
     body: list[Any]
+    whole_body: bool
     request_names: tuple[str, ...]
 
 
@@ -68,10 +102,10 @@ def direct_handler(context: RouteContext) -> Handler | None:
     returned = _returned(dependant.call)
     if not (isinstance(returned, type) and issubclass(returned, Response)) or reads_form(context):
         return None
-    endpoint = _compile(dependant)
+    has_body, embed = context.body_field is not None, context._embed_body_fields  # noqa: SLF001
+    endpoint = _compile(dependant, embed=embed)
     if endpoint is None:
         return None
-    has_body, embed = context.body_field is not None, context._embed_body_fields  # noqa: SLF001
 
     async def handle(request: Request) -> Response:
         body = await _json(request) if has_body else PydanticUndefined
@@ -93,7 +127,7 @@ def _returned(call: Callable[..., Any] | None) -> Any:
         return None
 
 
-def _compile(dependant: Dependant) -> _Call | None:
+def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
     call = dependant.call
     if call is None or not _is_coroutine_function(call):
         return None
@@ -103,7 +137,7 @@ def _compile(dependant: Dependant) -> _Call | None:
     for dependency in dependant.dependencies:
         if dependency.name is None and isinstance(dependency.call, Guard | Idempotent):
             continue
-        need = _compile(dependency)
+        need = _compile(dependency, embed=embed)
         if need is None:
             return None
         needs.append(need)
@@ -113,11 +147,13 @@ def _compile(dependant: Dependant) -> _Call | None:
         name=dependant.name,
         use_cache=dependant.use_cache,
         needs=tuple(needs),
-        path=dependant.path_params,
-        query=dependant.query_params,
+        path=[_Parameter(field) for field in dependant.path_params],
+        query=[_Parameter(field) for field in dependant.query_params],
         headers=dependant.header_params,
         cookies=dependant.cookie_params,
         body=dependant.body_params,
+        # One model that the body is, and no member of it.
+        whole_body=not embed and not _should_embed_body_fields(dependant.body_params),
         request_names=tuple(name for name in names if name),
     )
 
@@ -146,17 +182,23 @@ async def _arguments(
             called.setdefault(need.call, value)
         if need.name is not None:
             values[need.name] = value
-    if this.path:
-        errors += _take(this.path, request.path_params, values)
+    for parameter in this.path:
+        errors += parameter.take(request.path_params, values)
     if this.query:
-        errors += _take(this.query, request.query_params, values)
+        query = request.query_params
+        for parameter in this.query:
+            errors += parameter.take(query, values)
     if this.headers:
         errors += _take(this.headers, request.headers, values)
     if this.cookies:
         errors += _take(this.cookies, request.cookies, values)
     if this.body:
-        taken, wrong = await request_body_to_args(this.body, body, embed)
-        values.update(taken)
+        if this.whole_body and body is not PydanticUndefined:
+            field = this.body[0]
+            values[field.name], wrong = field.validate(body, values, loc=("body",))
+        else:
+            taken, wrong = await request_body_to_args(this.body, body, embed)
+            values.update(taken)
         errors += wrong
     for name in this.request_names:
         values[name] = request
