@@ -1,10 +1,9 @@
 """Where everything is measured: one PostgreSQL, the services as they are shipped, the contenders."""
 
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Self
 import httpx
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from bench.machine import Processor, pin
+from bench.machine import Processor, children, pin, unpin
 from bench.seed import Size, seed
 from infra.dev.configuration import ROOT
 from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres
@@ -23,7 +22,7 @@ from infra.postgres.urls import service_url
 from shared_lib.testing.jwks_server import serve_issuer
 from tests.cluster import Cluster, configured
 from tests.logs import Log
-from tests.system import PATIENCE, Process, ServiceProcess, eventually, quiet_port
+from tests.system import PATIENCE, ServiceProcess, System, eventually, quiet_port
 
 SERVER_SETTINGS = {**FAST_SETTINGS, "shared_buffers": "512MB", "max_wal_size": "8GB"}
 # Counted as always, and never reached.
@@ -31,6 +30,10 @@ UNREACHED = {
     "RATE_LIMIT_PRINCIPAL": "1000000000/minute",
     "RATE_LIMIT_ORGANIZATION": "1000000000/minute",
     "RATE_LIMIT_ADDRESS": "1000000000/minute",
+}
+# Many at once by one person count as failures until they have succeeded.
+UNREACHED_SIGN_INS = {
+    f"IDENTITY_SIGN_IN_LIMIT_{by}": "1000000000/minute" for by in ("PAIR", "ADDRESS", "ACCOUNT")
 }
 
 
@@ -45,19 +48,21 @@ class Contender:
 
 
 class Arena:
-    """Starts what is measured, and ends it when the context is left."""
+    """Starts what is measured, and ends it when the context is left.
 
-    def __init__(self) -> None:
+    `cluster` is a server that is there already; without one, the arena has its own.
+    """
+
+    def __init__(self, cluster: Cluster | None = None) -> None:
         self._resources = ExitStack()
+        self._server: EmbeddedPostgres | None = None
+        self._cluster = cluster
         self.directory = Path(tempfile.mkdtemp(prefix="phase-zero-bench-"))
         self._resources.callback(shutil.rmtree, self.directory)
 
     def __enter__(self) -> Self:
         try:
-            self._server = EmbeddedPostgres(settings=SERVER_SETTINGS)
-            self._server.start()
-            self._resources.callback(self._server.stop)
-            self.cluster = Cluster.prepare(self._server.admin_url(), self.directory)
+            self._cluster = self._cluster or self._own_cluster()
             self.issuer = self._resources.enter_context(serve_issuer())
         except BaseException:
             self._resources.close()
@@ -68,15 +73,39 @@ class Arena:
         self._resources.close()
 
     @property
-    def postmaster(self) -> int:
-        """The process whose children serve the connections."""
-        assert self._server.pid is not None
-        return self._server.pid
+    def cluster(self) -> Cluster:
+        """The server, with the databases that others are cloned from."""
+        assert self._cluster is not None  # noqa: S101 - made when the context is entered
+        return self._cluster
+
+    def _own_cluster(self) -> Cluster:
+        self._server = EmbeddedPostgres(settings=SERVER_SETTINGS)
+        self._server.start()
+        self._resources.callback(self._server.stop)
+        return Cluster.prepare(self._server.admin_url(), self.directory)
+
+    def backends(self) -> list[int]:
+        """The processes that serve connections; none where the server is not the arena's own."""
+        return children(self._server.pid) if self._server and self._server.pid else []
 
     @property
     def version(self) -> str:
         """PostgreSQL's."""
-        return self._server.version
+        return self._server.version if self._server else "of the tests"
+
+    def unpin(self) -> None:
+        """Let what is here, and what is started from now on, run on every processor."""
+        own = (self._server.pid or 0) if self._server else 0
+        for pid in (os.getpid(), own, *self.backends()):
+            unpin(pid)
+
+    def system(self) -> System:
+        """Both services and their workers, as `make up` starts them, with the demo data."""
+        directory = self.directory / "system"
+        directory.mkdir()
+        system = System(self.cluster, directory, **UNREACHED, **UNREACHED_SIGN_INS)
+        self._resources.callback(system.close)
+        return system.__enter__()
 
     def place(self, name: str, size: Size | None = None) -> "Place":
         """Databases of one's own, seeded with organizations and popups of `size`."""
@@ -87,13 +116,13 @@ class Arena:
             seed(self.cluster, names["product"], size)
         return Place(self, name, directory, names["product"])
 
-    def started(self, name: str, process: Process, log: Path) -> Contender:
+    def started(self, name: str, process: ServiceProcess) -> Contender:
         """What `process` is, once it has been launched; it is stopped at the end."""
         self._resources.callback(process.stop)
-        assert process.process is not None
+        assert process.process is not None  # noqa: S101 - it has been launched
         pid = process.process.pid
         pin(pid, Processor.SERVER)
-        return Contender(name, f"http://127.0.0.1:{process.service.port}", pid, log)
+        return Contender(name, process.url, pid, process.log.path)
 
 
 @dataclass(frozen=True)
@@ -110,7 +139,7 @@ class Place:
         process = self._core(name)
         process.overrides = {**self._issuer(), **UNREACHED, **settings}
         process.up()
-        return self.arena.started(name, process, process.log.path)
+        return self.arena.started(name, process)
 
     def unprotected(self) -> Contender:
         """The core's handlers with neither token nor row level security."""
@@ -168,7 +197,7 @@ class Place:
         command += ["--no-server-header", "--no-proxy-headers"]
         environment = {**environment, "PYTHONPATH": str(ROOT)}
         process.start(process.log.path.stem, command, cwd=directory, env=environment)
-        contender = self.arena.started(process.log.path.stem, process, process.log.path)
+        contender = self.arena.started(process.log.path.stem, process)
         eventually(f"{contender.name} answers\n{process.log.tail()}", lambda: _answers(contender))
         return contender
 

@@ -1,14 +1,15 @@
-"""The load tool: wrk (Debian: `apt install wrk`), started on the other processor."""
+"""The load tool: wrk (Debian: `apt install wrk`), run beside the servers."""
 
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from bench.arena import Contender
-from bench.machine import Processor, children, seconds_on_processor
+from bench.machine import seconds_on_processor
 
 SCRIPT = Path(__file__).with_name("load.lua")
 _CONNECTIONS = 32
@@ -46,10 +47,9 @@ def wrk() -> str:
 
 
 def put_load(
-    contender: Contender, operation: str, callers: Path, seconds: float, postmaster: int
+    contender: Contender, operation: str, callers: Path, seconds: float, backends: Sequence[int]
 ) -> Slice:
     """Have every connection ask for `operation` as fast as it is answered. Raises LoadFailed."""
-    backends = children(postmaster)
     served, queried = seconds_on_processor(contender.pid), seconds_on_processor(*backends)
     result = _run(contender.url, operation, callers, seconds)
     served = seconds_on_processor(contender.pid) - served
@@ -72,9 +72,6 @@ def _run(url: str, operation: str, callers: Path, seconds: float) -> dict[str, i
     # wrk takes whole seconds only.
     command += ["--duration", f"{max(1, round(seconds))}s", "--script", str(SCRIPT), url]
     command += ["--", operation, str(callers), uuid4().hex[:12]]
-    number = Processor.LOAD.number()
-    if number is not None and shutil.which("taskset"):
-        command = ["taskset", "--cpu-list", str(number), *command]
     finished = subprocess.run(  # noqa: S603 - the load tool, against our own servers
         command, capture_output=True, text=True, check=False, timeout=60 + 2 * seconds
     )

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 _NANOSECONDS = 1e9
+_AVAILABLE = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 class Processor(Enum):
@@ -17,20 +18,26 @@ class Processor(Enum):
 
     def number(self) -> int | None:
         """Of this machine; None where nothing can be pinned."""
-        if not hasattr(os, "sched_getaffinity"):
-            return None
-        available = sorted(os.sched_getaffinity(0))
-        return available[self.value] if len(available) > 1 else None
+        return _AVAILABLE[self.value] if len(_AVAILABLE) > 1 else None
 
 
 def pin(pid: int, processor: Processor) -> None:
-    """Keep every thread of a process on one processor, where the system can."""
+    """Keep every thread of a process, and what it starts from now on, on one processor, where the
+    system can.
+    """
     number = processor.number()
     if number is None:
         return
     for thread in _threads(pid):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(thread, {number})
+
+
+def unpin(pid: int) -> None:
+    """Let a process run wherever this one was allowed to, when it began."""
+    for thread in _threads(pid) if len(_AVAILABLE) > 1 else ():
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(thread, _AVAILABLE)
 
 
 def seconds_on_processor(*pids: int) -> float:

@@ -11,7 +11,6 @@ from infra.postgres.urls import driver_url
 from shared_lib.testing.tokens import TokenIssuer
 from tests.cluster import Cluster
 
-CALLERS = 20
 _POPUPS_EACH = 25
 _LIFETIME = 3600  # seconds
 
@@ -81,10 +80,12 @@ async def _seed(url: str, size: Size) -> None:
         await connection.close()
 
 
-def write_callers(cluster: Cluster, database: str, issuer: TokenIssuer, path: Path) -> None:
+def write_callers(
+    cluster: Cluster, database: str, issuer: TokenIssuer, path: Path, callers: int = 20
+) -> None:
     """What the load tool reads: tenant, token and popup of each request, in turn.
 
-    CALLERS organizations, spread over all, with one person each.
+    `callers` organizations at most, spread over all, with one person each.
     """
     rows = cluster.sql(
         database,
@@ -99,7 +100,7 @@ def write_callers(cluster: Cluster, database: str, issuer: TokenIssuer, path: Pa
         WHERE (number - 1) % greatest(tenants / $1, 1) = 0
             AND (number - 1) / greatest(tenants / $1, 1) < $1
         """,
-        CALLERS,
+        callers,
         _POPUPS_EACH,
     )
     tokens: dict[UUID, str] = {}
