@@ -47,7 +47,8 @@ def print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
         for fault in check.faults:
             console.print(f"      [red]{escape(fault)}[/red]", soft_wrap=True)
         if check.skipped:
-            console.print(f"      [dim]not looked at: {escape(check.skipped)}[/dim]", soft_wrap=True)
+            skipped = f"      [dim]not looked at: {escape(check.skipped)}[/dim]"
+            console.print(skipped, soft_wrap=True)
     counts = report_of(checks)["counts"]
     console.print(
         f"\n{counts['passed']} hold, {counts['failed']} do not, {counts['skipped']} not looked at"

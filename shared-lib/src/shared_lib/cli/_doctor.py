@@ -1,6 +1,7 @@
 """`phasezero doctor`: the self-test of a deployment, over HTTP and, where it may, SQL."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -43,41 +44,52 @@ class _Settings(BaseSettings):
     core_platform_database_url: SecretStr | None = None
     core_worker_database_url: SecretStr | None = None
 
-    @property
-    def databases(self) -> dict[str, str]:
-        """URLs for asyncpg by role."""
+    def target(self, issuer: str) -> Target:
+        """What these settings say of the deployment of `issuer`."""
         urls = {role: getattr(self, f"{role}_database_url") for role in _ROLES}
-        return {role: driver_url(url.get_secret_value()) for role, url in urls.items() if url}
+        secret = self.core_client_secret
+        return Target(
+            issuer=issuer,
+            resource=(self.core_client_id, secret.get_secret_value()) if secret else None,
+            databases={
+                role: driver_url(url.get_secret_value()) for role, url in urls.items() if url
+            },
+            max_age=self.identity_jwks_max_age,
+            rotation_days=self.identity_key_rotation_days,
+        )
 
 
 _File = Annotated[Path | None, typer.Option(exists=True, dir_okay=False, show_default=False)]
+_Core = Annotated[
+    str | None, typer.Option(help="The core's URL; CORE_URL if it is set.", show_default=False)
+]
+_Username = Annotated[
+    str | None, typer.Option(help="Sign in as this person for the checks of tokens.")
+]
+_ClientId = Annotated[
+    str | None,
+    typer.Option(
+        help="Or as this service account; its secret is DOCTOR_CLIENT_SECRET or in a file."
+    ),
+]
+_Origin = Annotated[str | None, typer.Option(help="An origin whose pages may call the services.")]
+_Accept = Annotated[
+    list[str] | None,
+    typer.Option(help="A check whose faults you know, by its full name; repeatable."),
+]
 
 
 def doctor(
     url: Annotated[str, typer.Argument(help="The identity service, as its clients call it.")],
     env_file: EnvFile = None,
     *,
-    core: Annotated[
-        str | None, typer.Option(help="The core's URL; CORE_URL if it is set.", show_default=False)
-    ] = None,
-    username: Annotated[
-        str | None, typer.Option(help="Sign in as this person for the checks of tokens.")
-    ] = None,
+    core: _Core = None,
+    username: _Username = None,
     password_file: _File = None,
-    client_id: Annotated[
-        str | None,
-        typer.Option(
-            help="Or as this service account; its secret is DOCTOR_CLIENT_SECRET or in a file."
-        ),
-    ] = None,
+    client_id: _ClientId = None,
     client_secret_file: _File = None,
-    origin: Annotated[
-        str | None, typer.Option(help="An origin whose pages may call the services.")
-    ] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option(help="A check whose faults you know, by its full name; repeatable."),
-    ] = None,
+    origin: _Origin = None,
+    accept: _Accept = None,
     as_json: AsJson = False,
 ) -> None:
     """Examine a deployment from outside, and name the clause for each fault.
@@ -89,22 +101,15 @@ def doctor(
     for name in {*(accept or ())} - _NAMES:
         _misused(f"there is no check {name}")
     settings = load_settings(_Settings, env_file)
-    person = _credentials("--username", username, "--password-file", password_file, None)
-    client = _credentials(
-        *("--client-id", client_id, "--client-secret-file", client_secret_file),
-        settings.doctor_client_secret,
-    )
-    secret = settings.core_client_secret
-    target = Target(
-        issuer=_url(url),
+    client_secret = settings.doctor_client_secret
+    target = replace(
+        settings.target(_url(url)),
         core=_url(core or settings.core_url) if core or settings.core_url else None,
-        person=person,
-        client=client,
-        resource=(settings.core_client_id, secret.get_secret_value()) if secret else None,
-        databases=settings.databases,
+        person=_credentials("--username", username, "--password-file", password_file, None),
+        client=_credentials(
+            "--client-id", client_id, "--client-secret-file", client_secret_file, client_secret
+        ),
         origin=origin,
-        max_age=settings.identity_jwks_max_age,
-        rotation_days=settings.identity_key_rotation_days,
     )
     checks = asyncio.run(examine(target, accepted=accept or ()))
     print_checks(checks, as_json=as_json)

@@ -138,7 +138,9 @@ async def null_origin(deployment: Deployment) -> list[str]:
     return await _origin_faults(deployment, "null")
 
 
-@examination(_SECTION, "pages of your own origin are let in", "Fetch: CORS protocol, RFC 9110 §12.5.5")
+@examination(
+    _SECTION, "pages of your own origin are let in", "Fetch: CORS protocol, RFC 9110 §12.5.5"
+)
 async def own_origin(deployment: Deployment) -> list[str]:
     origin, faults = deployment.target.origin, []
     if origin is None:

@@ -28,13 +28,7 @@ _SLACK = 3.0
 )
 async def refused(deployment: Deployment) -> list[str]:
     answers, _, _ = await _flood(deployment)
-    # 503 keys_unavailable: identity is away, so that nobody can say whether there is such a key.
-    wanted = (
-        httpx.codes.UNAUTHORIZED,
-        httpx.codes.TOO_MANY_REQUESTS,
-        httpx.codes.SERVICE_UNAVAILABLE,
-    )
-    statuses = [answer.status_code for answer in answers if answer.status_code not in wanted]
+    statuses = [answer.status_code for answer in answers if not _is_refused(answer)]
     return [f"{statuses.count(each)} are answered with {each}" for each in sorted(set(statuses))]
 
 
@@ -53,6 +47,14 @@ async def others_served(deployment: Deployment) -> list[str]:
 
 
 EXAMINATIONS = (refused, others_served)
+
+
+def _is_refused(answer: httpx.Response) -> bool:
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        # Identity is away, so that nobody can say whether there is such a key.
+        return "keys_unavailable" in answer.text
+    return answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.TOO_MANY_REQUESTS)
+
 
 _Flood = tuple[list[httpx.Response], list[float], list[float]]
 

@@ -5,9 +5,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared_lib.ids import uuid7
@@ -26,13 +27,19 @@ __all__ = ["Forger"]
 _Header = dict[str, Any]
 
 
+@cache
+def _foreign_key() -> RSAPrivateKey:
+    """A key of nobody, one for the process: making it takes long."""
+    return generate_private_key()
+
+
 class Forger:
     """Forges tokens of nobody for an issuer whose key `kid` is `public`."""
 
     def __init__(self, issuer: str, kid: str, public: RSAPublicKey) -> None:
         self._issuer = issuer
         self._public = public
-        self._own = SigningKey(kid, generate_private_key())
+        self._own = SigningKey(kid, _foreign_key())
         self.header: _Header = {"typ": "at+jwt", "alg": "RS256", "kid": kid}
 
     @property

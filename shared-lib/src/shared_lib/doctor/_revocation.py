@@ -10,7 +10,7 @@ import httpx
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
 from shared_lib.doctor._reach import health
-from shared_lib.doctor._tokens import Issued, ask_for_token, read_token
+from shared_lib.doctor._tokens import Issued, ask_for_token, issued, read_token
 
 _SECTION = "revocation"
 _DEFAULT_BOUND = 5.0
@@ -130,6 +130,7 @@ async def _revoked(deployment: Deployment) -> _Revoked:
     """A token of its own, asked about and given back; the others live on. Raises NotLookedAt."""
 
     async def make() -> _Revoked:
+        await issued(deployment)  # one attempt with credentials that are wrong is enough
         token = read_token(deployment, await ask_for_token(deployment))
         told = await _introspection(deployment, token.token)
         auth = None if token.is_person else deployment.target.client
