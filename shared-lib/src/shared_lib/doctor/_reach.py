@@ -94,9 +94,12 @@ async def clock(deployment: Deployment) -> list[str]:
 EXAMINATIONS = (identity, core, https, ready, health_discreet, clock)
 
 
-async def health(deployment: Deployment, place: Place) -> dict[str, Any]:
-    """What a service says about its readiness. Raises NotLookedAt."""
-    answer = await deployment.get(place, "/health/ready")
+async def health(deployment: Deployment, place: Place, *, again: bool = False) -> dict[str, Any]:
+    """What a service says about its readiness; said before, unless `again`. Raises NotLookedAt."""
+    if again:
+        answer = await deployment.ask("GET", f"{place.url}/health/ready")
+    else:
+        answer = await deployment.get(place, "/health/ready")
     try:
         document = answer.json()
     except ValueError:

@@ -158,7 +158,7 @@ async def _introspection(deployment: Deployment, token: str) -> dict[str, Any] |
 
 
 async def _told(deployment: Deployment) -> dict[str, Any]:
-    """What identity says of the bound."""
-    details = (await health(deployment, deployment.identity)).get("details") or {}
+    """What identity says of the bound now: what waits for the core counts, ours too."""
+    details = (await health(deployment, deployment.identity, again=True)).get("details") or {}
     told = details.get("revocation")
     return told if isinstance(told, dict) else {}

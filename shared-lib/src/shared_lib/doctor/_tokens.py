@@ -75,10 +75,7 @@ def read_token(deployment: Deployment, answer: httpx.Response) -> Issued:
     except (ValueError, LookupError, TypeError, AttributeError):
         raise NotLookedAt("no token was issued") from None
     is_person = target.person is not None
-    auth = None if is_person else target.client
-    deployment.sessions.append(
-        lambda: deployment.form("revocation_endpoint", auth=auth, token=token)
-    )
+    _end_with(deployment, token, None if is_person else target.client)
     return Issued(token, told.get("refresh_token"), header, claims, time.time(), is_person)
 
 
@@ -293,4 +290,13 @@ async def _for_audience(deployment: Deployment, client: tuple[str, str], audienc
     token = answer.json().get("access_token")
     if not isinstance(token, str):
         raise NotLookedAt(f"no token for {audience} was issued: {answer.status_code}")
+    if client == deployment.target.client:  # those between the services cannot be given back
+        _end_with(deployment, token, client)
     return token
+
+
+def _end_with(deployment: Deployment, token: str, client: tuple[str, str] | None) -> None:
+    """Give a token back when the examination ends."""
+    deployment.sessions.append(
+        lambda: deployment.form("revocation_endpoint", auth=client, token=token)
+    )
