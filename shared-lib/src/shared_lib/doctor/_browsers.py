@@ -6,7 +6,7 @@ import httpx
 
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
-from shared_lib.doctor._tokens import issued, token_answer
+from shared_lib.doctor._issuing import issued, token_answer
 
 _SECTION = "browsers"
 _YEAR = 31_536_000

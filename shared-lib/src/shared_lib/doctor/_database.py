@@ -10,8 +10,8 @@ import httpx
 
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
+from shared_lib.doctor._issuing import issued
 from shared_lib.doctor._keys import jwks
-from shared_lib.doctor._tokens import issued
 from shared_lib.keys import KeyState
 from shared_lib.tables import PATCHED_MINORS, ServerState, role_faults, server_state
 

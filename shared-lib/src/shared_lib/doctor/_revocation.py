@@ -9,8 +9,8 @@ import httpx
 
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
+from shared_lib.doctor._issuing import Issued, ask_for_token, issued, read_token
 from shared_lib.doctor._reach import health
-from shared_lib.doctor._tokens import Issued, ask_for_token, issued, read_token
 
 _SECTION = "revocation"
 _DEFAULT_BOUND = 5.0

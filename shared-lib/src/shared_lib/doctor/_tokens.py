@@ -1,8 +1,5 @@
 """One access token, issued for this: what it says, who accepts it, who must not."""
 
-import time
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -10,6 +7,7 @@ import httpx
 from shared_lib.doctor._bearer import refusal_fault
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
+from shared_lib.doctor._issuing import end_with, issued, token_answer
 from shared_lib.doctor._keys import verification_keys
 from shared_lib.doctor._token_endpoint import storing_faults
 from shared_lib.errors import ApiError
@@ -22,7 +20,6 @@ from shared_lib.tokens import (
     base64url_decode,
     base64url_encode,
     internal_audience,
-    json_object,
 )
 
 _SECTION = "tokens"
@@ -32,60 +29,6 @@ _REQUIRED = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
 _PERSONAL = frozenset(
     {"email", "name", "given_name", "family_name", "preferred_username", "phone_number", "address"}
 )
-_NO_CREDENTIALS = "no credentials were given"
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """An access token, taken apart; nothing of it is verified."""
-
-    token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    header: dict[str, Any]
-    claims: dict[str, Any]
-    issued_at: float
-    is_person: bool
-
-
-async def token_answer(deployment: Deployment) -> httpx.Response:
-    """The answer to a request for a token. Raises NotLookedAt without credentials."""
-    return await deployment.once("token", lambda: ask_for_token(deployment))
-
-
-async def ask_for_token(deployment: Deployment) -> httpx.Response:
-    """Ask for a token, as a person if one was given. Raises NotLookedAt without credentials."""
-    target = deployment.target
-    if target.person is not None:
-        username, password = target.person
-        return await deployment.form("token_endpoint", username=username, password=password)
-    if target.client is not None:
-        return await deployment.form(
-            "token_endpoint", auth=target.client, grant_type="client_credentials"
-        )
-    raise NotLookedAt(_NO_CREDENTIALS)
-
-
-def read_token(deployment: Deployment, answer: httpx.Response) -> Issued:
-    """The token of an answer; its session ends when the examination does. Raises NotLookedAt."""
-    target = deployment.target
-    try:
-        told = answer.json()
-        token = told["access_token"]
-        header, claims = (json_object(base64url_decode(part)) for part in token.split(".")[:2])
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise NotLookedAt("no token was issued") from None
-    is_person = target.person is not None
-    _end_with(deployment, token, None if is_person else target.client)
-    return Issued(token, told.get("refresh_token"), header, claims, time.time(), is_person)
-
-
-async def issued(deployment: Deployment) -> Issued:
-    """The token that is examined. Raises NotLookedAt."""
-
-    async def make() -> Issued:
-        return read_token(deployment, await token_answer(deployment))
-
-    return await deployment.once("issued", make)
 
 
 @examination(_SECTION, "a token is issued", "RFC 6749 §5.1")
@@ -291,12 +234,5 @@ async def _for_audience(deployment: Deployment, client: tuple[str, str], audienc
     if not isinstance(token, str):
         raise NotLookedAt(f"no token for {audience} was issued: {answer.status_code}")
     if client == deployment.target.client:  # those between the services cannot be given back
-        _end_with(deployment, token, client)
+        end_with(deployment, token, client)
     return token
-
-
-def _end_with(deployment: Deployment, token: str, client: tuple[str, str] | None) -> None:
-    """Give a token back when the examination ends."""
-    deployment.sessions.append(
-        lambda: deployment.form("revocation_endpoint", auth=client, token=token)
-    )
