@@ -90,7 +90,7 @@ async def one_authorization(deployment: Deployment) -> list[str]:
 
 
 @examination(
-    _SECTION, "operations between the services are closed to everybody", "ASVS 13.2.1, 8.3.1"
+    _SECTION, "operations between the services are closed to everybody", "ASVS 8.2.1, 13.2.1"
 )
 async def internal_closed(deployment: Deployment) -> list[str]:
     faults = []

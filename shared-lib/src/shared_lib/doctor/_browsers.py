@@ -116,12 +116,11 @@ async def cookies(deployment: Deployment) -> list[str]:
         for cookie in answer.headers.get_list("set-cookie"):
             name = cookie.partition("=")[0]
             attributes = {part.strip().partition("=")[0].lower() for part in cookie.split(";")[1:]}
-            missing = [
-                each
-                for each in ("Secure", "HttpOnly", "SameSite")
-                if each.lower() not in attributes
-            ]
-            if not name.startswith("__Host-"):
+            wanted = ["HttpOnly", "SameSite"]
+            if answer.url.scheme == "https":  # over http browsers would drop such a cookie
+                wanted.append("Secure")
+            missing = [each for each in wanted if each.lower() not in attributes]
+            if "Secure" in wanted and not name.startswith("__Host-"):
                 missing.append("the prefix __Host-")
             if missing:
                 faults.append(f"{where}: the cookie {name} lacks {', '.join(missing)}")

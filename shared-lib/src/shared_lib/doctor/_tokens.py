@@ -209,7 +209,7 @@ async def audience(deployment: Deployment) -> list[str]:
 
 
 @examination(
-    _SECTION, "operations between the services refuse it", "RFC 8725 §3.9, §3.12, ASVS 8.3.1"
+    _SECTION, "operations between the services refuse it", "RFC 8725 §3.9, §3.12, ASVS 8.2.1"
 )
 async def not_internal(deployment: Deployment) -> list[str]:
     token, faults = await issued(deployment), []
