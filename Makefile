@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check migrate migration docs
+.PHONY: help install up test lint check migrate migration docs bench
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -51,6 +51,9 @@ test: $(INSTALLED) ## Run every test (PYTEST_WORKERS=2 processes at a time)
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
+bench: $(INSTALLED) ## Measure what the protections cost, in ratios (BENCH=quick for a short look)
+	@$(BIN)/python -m bench
+
 lint: $(INSTALLED) ## Check style, formatting and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -70,7 +73,7 @@ check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
-	@$(call mypy,.,infra tests)
+	@$(call mypy,.,infra tests bench)
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"

@@ -1,8 +1,7 @@
-"""``make bench``: measure everything, print the tables, keep them. BENCH=quick takes two minutes."""
+"""``make bench``: measure everything, print the tables, keep them (BENCH=quick: in less time)."""
 
 import json
 import os
-import shlex
 import sys
 import time
 from datetime import UTC, datetime

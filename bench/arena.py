@@ -1,4 +1,4 @@
-"""Where everything is measured: one PostgreSQL, the services as they are shipped, the contenders."""
+"""Where everything is measured: one PostgreSQL, the services as shipped, the contenders."""
 
 import os
 import shutil

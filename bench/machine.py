@@ -84,5 +84,5 @@ def describe() -> str:
 
 def _threads(pid: int) -> list[int]:
     with suppress(OSError):
-        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+        return [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
     return []

@@ -43,7 +43,7 @@ def write(text: str, path: Path = README) -> None:
 
 
 def _ratio(ratio: dict[str, float]) -> str:
-    return f"{ratio['median']:.2f} ({ratio['least']:.2f}–{ratio['greatest']:.2f})"
+    return f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['greatest']:.2f})"
 
 
 def _protection(part: dict[str, Any]) -> Iterator[str]:
@@ -81,7 +81,10 @@ def _targets(part: dict[str, Any]) -> Iterator[str]:
 def _growth(part: dict[str, Any]) -> Iterator[str]:
     yield "### Growth"
     yield ""
-    yield "| operation | organizations × popups | server µs | PostgreSQL µs | requests/s to the first |"
+    yield (
+        "| operation | organizations by popups | server µs | PostgreSQL µs "
+        "| requests/s to the first |"
+    )
     yield "|---|---|---|---|---|"
     flat = True
     for operation, sizes in part.items():

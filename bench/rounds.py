@@ -18,9 +18,6 @@ class Ratio:
     least: float
     greatest: float
 
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.least:.2f}–{self.greatest:.2f})"
-
 
 def in_turn(
     contenders: Mapping[str, Callable[[], Measured]], rounds: int

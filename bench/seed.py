@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 import asyncpg
+from typing_extensions import override
 
 from infra.postgres.urls import driver_url
 from shared_lib.testing.tokens import TokenIssuer
@@ -50,8 +51,9 @@ class Size:
         """Of the table of popups."""
         return self.tenants * self.popups
 
+    @override
     def __str__(self) -> str:
-        return f"{self.tenants:,} × {self.popups:,}"
+        return f"{self.tenants:,} by {self.popups:,}"
 
 
 def seed(cluster: Cluster, database: str, size: Size) -> None:

@@ -116,6 +116,7 @@ class Floor:
         self.pool: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
@@ -146,9 +147,7 @@ class Floor:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _answer(
-    connection: Any, tenant: UUID, scope: Scope, body: bytes
-) -> tuple[int, bytes]:
+async def _answer(connection: Any, tenant: UUID, scope: Scope, body: bytes) -> tuple[int, bytes]:
     if scope["method"] == "POST":
         return 201, _write(dict(await _create(connection, tenant, _read_new(body))))
     if scope["path"] != _POPUPS:
@@ -179,7 +178,7 @@ async def _create(connection: Any, tenant: UUID, new: New) -> Any:
 
 
 async def _body(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from app.core.settings import CoreSettings
-from app.main import create_app
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.core.settings import CoreSettings
+from app.main import create_app
 from shared_lib.tenancy import Database, Unit
 from shared_lib.tokens import CORE_AUDIENCE, TokenData
 from shared_lib.web import BearerMiddleware, RateLimitMiddleware
@@ -31,6 +31,7 @@ class Believing:
         self.callers: dict[bytes, TokenData] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
         if scope["type"] == "http":
             sent = [value for name, value in scope["headers"] if name == b"x-tenant"]
             scope["state"]["token"] = self._caller(sent[0]) if sent else None
@@ -68,10 +69,12 @@ def _bare(unit: Unit[Any]) -> str:
 
 def unprotected(settings: CoreSettings, url: str) -> FastAPI:
     """The application over the database of `url`, whose role no policy may bind."""
-    app = create_app(settings)
-    kept = [each for each in app.user_middleware if each.cls is not RateLimitMiddleware]
+    app: FastAPI = create_app(settings)
+    layers: list[Any] = app.user_middleware
     app.user_middleware = [
-        Middleware(Believing) if each.cls is BearerMiddleware else each for each in kept
+        Middleware(Believing) if each.cls is BearerMiddleware else each
+        for each in layers
+        if each.cls is not RateLimitMiddleware
     ]
     database = Database(
         url,
@@ -87,7 +90,7 @@ def unprotected(settings: CoreSettings, url: str) -> FastAPI:
         events=None,
     )
     # The settings of a transaction serve policies, history and admission.
-    Unit.opening_batch = _bare  # type: ignore[method-assign]
+    setattr(Unit, "opening_batch", _bare)  # noqa: B010 - it is no method of ours to mypy
     return app
 
 

@@ -1,5 +1,6 @@
 """Whether get and list (cursor) cost the same however many rows and organizations there are."""
 
+from functools import partial
 from typing import Any
 
 from bench.arena import Arena
@@ -28,7 +29,8 @@ def measure(arena: Arena, plan: Plan) -> dict[str, Any]:
             contender, callers = contenders[size]
             return put_load(contender, operation, callers, plan.seconds, arena.backends())
 
-        slices = in_turn({size: lambda size=size: load(size) for size in contenders}, plan.rounds)
+        measures = {size: partial(load, size) for size in contenders}
+        slices = in_turn(measures, plan.rounds)
         least = slices[str(plan.growth[0])]
         found[operation] = {
             size: {**summary(each), "rate_ratio": vars(ratio(rates(each), rates(least)))}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -53,7 +54,7 @@ def _tokens(system: System, plan: Plan) -> dict[str, Any]:
         "refresh": refresh,
     }
     measures = {
-        name: lambda ask=ask: _asked(system.identity, ask, plan.identity_requests)
+        name: partial(_asked, system.identity, ask, plan.identity_requests)
         for name, ask in asked.items()
     }
     return {

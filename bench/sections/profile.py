@@ -70,5 +70,3 @@ def _percent(counted: Counter[str], total: int, most: int) -> dict[str, float]:
         for name, count in counted.most_common(most)
         if count / total >= 0.01  # noqa: PLR2004 - one percent
     }
-
-

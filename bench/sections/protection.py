@@ -1,5 +1,6 @@
 """What the protections cost: the core, the core without them, and the floor."""
 
+from functools import partial
 from typing import Any
 
 from bench.arena import Arena, Contender
@@ -10,7 +11,6 @@ from bench.sections.profile import profiled
 from bench.seed import write_callers
 
 OPERATIONS = ("list", "get", "create")
-TARGETS = {"unprotected": 0.90, "by_hand": 0.90}
 
 
 def measure(arena: Arena, plan: Plan) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def measure(arena: Arena, plan: Plan) -> dict[str, Any]:
         def load(contender: Contender, operation: str = operation) -> Slice:
             return put_load(contender, operation, callers, plan.seconds, arena.backends())
 
-        measures = {each.name: lambda each=each: load(each) for each in contenders}
+        measures = {each.name: partial(load, each) for each in contenders}
         found[operation] = _compared(in_turn(measures, plan.rounds))
     found["profiles"] = {
         operation: profiled(contenders[0], operation, callers, plan.profiled)

@@ -1,6 +1,6 @@
 """The index answers as the router does: two copies of one application, one of them without it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -57,12 +57,15 @@ counted = Counter()
 
 
 async def page(
-    skip: Annotated[int | None, Query(ge=0)] = None, tag: Annotated[list[str] | None, Query()] = None
+    skip: Annotated[int | None, Query(ge=0)] = None,
+    tag: Annotated[list[str] | None, Query()] = None,
 ) -> dict[str, Any]:
     return {"skip": skip, "tag": tag}
 
 
-async def nested(this: Annotated[int, Depends(counted)], page: Annotated[Any, Depends(page)]) -> Any:
+async def nested(
+    this: Annotated[int, Depends(counted)], page: Annotated[Any, Depends(page)]
+) -> Any:
     return {"this": this, "page": page}
 
 
@@ -229,7 +232,11 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
             ),
             ("PUT", f"/{ID}/parts/4", {"json": {"first": {"name": "a"}, "second": {"name": "b"}}}),
             ("PUT", "/no/parts/x", {"json": {"first": {"name": "a"}}}),
-            ("GET", f"/{ID}/seen", {"headers": [("x-tag", "a"), ("x-tag", "b"), ("cookie", "crumb=1")]}),
+            (
+                "GET",
+                f"/{ID}/seen",
+                {"headers": [("x-tag", "a"), ("x-tag", "b"), ("cookie", "crumb=1")]},
+            ),
             ("GET", f"/{ID}/seen?skip=x", {}),
         )
     ),
@@ -252,10 +259,10 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.fixture(scope="module")
-def apps() -> Iterator[tuple[ServiceApp, ServiceApp]]:
+def apps() -> tuple[ServiceApp, ServiceApp]:
     indexed = sample()
     index_routes(indexed)
-    yield sample(), indexed
+    return sample(), indexed
 
 
 async def ask(app: ServiceApp, method: str, url: str, options: dict[str, Any]) -> Any:

@@ -14,14 +14,15 @@ def row_maker(row: Callable[..., Row]) -> Callable[[Iterable[Any]], Row]:
     one: a fifth of the processor's time of a list of 20. So a plain one with the same slots is
     made, and becomes frozen when it is whole.
     """
-    if not _is_plainly_frozen(row):
+    kind: Any = row
+    if not _is_plainly_frozen(kind):
         return lambda values: row(*values)
-    names = [(field.name, Any) for field in fields(row)]
-    twin = make_dataclass(f"_Unfrozen{row.__name__}", names, slots=True)
+    names = [(field.name, Any) for field in fields(kind)]
+    twin = make_dataclass(f"_Unfrozen{kind.__name__}", names, slots=True)
 
     def make(values: Iterable[Any]) -> Row:
         made = twin(*values)
-        made.__class__ = row
+        made.__class__ = kind
         return cast("Row", made)
 
     return make

@@ -1,6 +1,6 @@
 """SQL written once as a SQLAlchemy expression, compiled once, run on the raw connection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
@@ -47,6 +47,12 @@ class Statement(Generic[Row]):
             value = given[name] if default is _REQUIRED else default
             values.append(value if process is None or value is None else process(value))
         return values
+
+    def rows(self, records: Iterable[Any]) -> list[Row]:
+        """Row objects from records of the driver."""
+        if self._make is None or self._processors:
+            return [self.row(record) for record in records]
+        return list(map(self._make, records))
 
     def row(self, record: Any) -> Row:
         """One row object from a record of the driver."""

@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.dependencies.models import Dependant
 from fastapi._compat.shared import field_annotation_is_scalar
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import (
     _get_param_aliases,
     _is_json_field,
@@ -45,7 +45,7 @@ _UNSUPPORTED = (
 class _Parameter:
     """A parameter of the handler or of a dependency, as FastAPI declares it."""
 
-    __slots__ = ("_alias", "_field", "_place")
+    __slots__ = ("_alias", "_default", "_field", "_place")
 
     def __init__(self, field: Any) -> None:
         self._field = field
@@ -54,18 +54,30 @@ class _Parameter:
         scalar = field_annotation_is_scalar(field.field_info.annotation) and len(aliases) == 1
         self._alias = aliases[0] if scalar and not _is_json_field(field) else None
         self._place = (field.field_info.in_.value, aliases[0])
+        self._default = _plain_default(field) if self._alias else PydanticUndefined
 
     def take(self, received: Any, values: dict[str, Any]) -> list[Any]:
         """Put the value into `values`; what is wrong with it."""
         value = None if self._alias is None else received.get(self._alias)
         if value is None:
-            taken, wrong = request_params_to_args([self._field], received)
-            values.update(taken)
-            return wrong
+            if self._default is not PydanticUndefined:
+                values[self._field.name] = self._default
+                return []
+            return _take([self._field], received, values)
         taken, wrong = self._field.validate(value, values, loc=self._place)
         if not wrong:
             values[self._field.name] = taken
         return list(wrong)
+
+
+def _plain_default(field: Any) -> Any:
+    """The default, where it is taken as it stands; PydanticUndefined where there is more to do."""
+    information = field.field_info
+    if information.is_required() or information.validate_default or information.default_factory:
+        return PydanticUndefined
+    default = field.default
+    immutable = default is None or type(default) in {bool, int, float, str}
+    return default if immutable else PydanticUndefined
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,7 @@ class _Call:
     headers: list[Any]
     cookies: list[Any]
     body: list[Any]
+    embeds: bool
     whole_body: bool
     request_names: tuple[str, ...]
 
@@ -102,14 +115,14 @@ def direct_handler(context: RouteContext) -> Handler | None:
     returned = _returned(dependant.call)
     if not (isinstance(returned, type) and issubclass(returned, Response)) or reads_form(context):
         return None
-    has_body, embed = context.body_field is not None, context._embed_body_fields  # noqa: SLF001
-    endpoint = _compile(dependant, embed=embed)
+    has_body = context.body_field is not None
+    endpoint = _compile(dependant, embed=context._embed_body_fields)  # noqa: SLF001
     if endpoint is None:
         return None
 
     async def handle(request: Request) -> Response:
         body = await _json(request) if has_body else PydanticUndefined
-        values, errors = await _arguments(endpoint, request, {}, body, embed)
+        values, errors = await _arguments(endpoint, request, {}, body)
         if errors:
             raise RequestValidationError(errors, body=None if body is PydanticUndefined else body)
         response = await endpoint.call(**values)
@@ -152,6 +165,7 @@ def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
         headers=dependant.header_params,
         cookies=dependant.cookie_params,
         body=dependant.body_params,
+        embeds=embed,
         # One model that the body is, and no member of it.
         whole_body=not embed and not _should_embed_body_fields(dependant.body_params),
         request_names=tuple(name for name in names if name),
@@ -165,13 +179,13 @@ def _is_coroutine_function(call: Callable[..., Any]) -> bool:
 
 
 async def _arguments(
-    this: _Call, request: Request, called: dict[Any, Any], body: Any, embed: bool
+    this: _Call, request: Request, called: dict[Any, Any], body: Any
 ) -> tuple[dict[str, Any], list[Any]]:
     """The arguments of `this` and what is wrong with them; dependencies are called on the way."""
     values: dict[str, Any] = {}
     errors: list[Any] = []
     for need in this.needs:
-        arguments, wrong = await _arguments(need, request, called, body, embed)
+        arguments, wrong = await _arguments(need, request, called, body)
         if wrong:
             errors += wrong
             continue
@@ -182,6 +196,17 @@ async def _arguments(
             called.setdefault(need.call, value)
         if need.name is not None:
             values[need.name] = value
+    errors += _parameters(this, request, values)
+    if this.body:
+        errors += await _body(this, body, values)
+    for name in this.request_names:
+        values[name] = request
+    return values, errors
+
+
+def _parameters(this: _Call, request: Request, values: dict[str, Any]) -> list[Any]:
+    """Put what path, query, headers and cookies say into `values`; what is wrong with it."""
+    errors: list[Any] = []
     for parameter in this.path:
         errors += parameter.take(request.path_params, values)
     if this.query:
@@ -192,17 +217,18 @@ async def _arguments(
         errors += _take(this.headers, request.headers, values)
     if this.cookies:
         errors += _take(this.cookies, request.cookies, values)
-    if this.body:
-        if this.whole_body and body is not PydanticUndefined:
-            field = this.body[0]
-            values[field.name], wrong = field.validate(body, values, loc=("body",))
-        else:
-            taken, wrong = await request_body_to_args(this.body, body, embed)
-            values.update(taken)
-        errors += wrong
-    for name in this.request_names:
-        values[name] = request
-    return values, errors
+    return errors
+
+
+async def _body(this: _Call, body: Any, values: dict[str, Any]) -> list[Any]:
+    """Put what the body says into `values`; what is wrong with it."""
+    if this.whole_body and body is not PydanticUndefined:
+        field = this.body[0]
+        values[field.name], wrong = field.validate(body, values, loc=("body",))
+        return list(wrong)
+    taken, errors = await request_body_to_args(this.body, body, this.embeds)
+    values.update(taken)
+    return errors
 
 
 def _take(fields: list[Any], received: Any, values: dict[str, Any]) -> list[Any]:

@@ -1,10 +1,9 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
-from typing import Any
-
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
 from msgspec import json
+from starlette.types import Scope as ASGIScope
 from typing_extensions import override
 
 from shared_lib.audit import Outcome
@@ -18,6 +17,8 @@ from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
 _ERRORS, _FAULTS = 400, 500
+_TELLS_LENGTH = ("1.0", "1.1")
+_LENGTHS = (b"content-length", b"transfer-encoding")
 _REPLAYED = "idempotency_replayed"  # what an event says of an answer that was given again
 
 
@@ -51,7 +52,8 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
     operation, token = unit.operation, unit.caller.token
     operation.check(token)
     # In full, before a connection is taken: a slow client must not hold one.
-    await request.body()
+    if _may_have_body(request.scope):
+        await request.body()
     if operation.transactions == "none":
         return await handler(request)
     unit.repeat = await repeat_of(unit.runtime.answers, operation.idempotent, token, request)
@@ -73,6 +75,13 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
         await tx.abort()
         raise
     return response
+
+
+def _may_have_body(scope: ASGIScope) -> bool:
+    """False where HTTP rules a body out (RFC 9112 section 6.3): it then need not be waited for."""
+    if scope.get("http_version") not in _TELLS_LENGTH:
+        return True
+    return any(name in _LENGTHS for name, _ in scope["headers"])
 
 
 async def _perform_own(unit: Unit[Tx], request: Request, handler: Handler) -> Response:

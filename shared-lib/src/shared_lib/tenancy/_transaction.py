@@ -47,7 +47,7 @@ class Tx:
         """Every row of `statement`."""
         arguments = self._arguments(statement, parameters)
         records = await _reached(self._connection.fetch(statement.sql, *arguments))
-        return [statement.row(record) for record in records]
+        return statement.rows(records)
 
     async def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
         """The first row of `statement`, or None."""

@@ -36,7 +36,9 @@ async def dispatched_differently(app: FastAPI) -> tuple[list[str], int]:
 def operation_count(app: FastAPI) -> int:
     """Pairs of a method and a path among the API's own routes."""
     routes = [each for each in iter_route_contexts(app.routes) if each.methods]
-    return sum(len(each.methods or ()) for each in routes if isinstance(each.original_route, APIRoute))
+    return sum(
+        len(each.methods or ()) for each in routes if isinstance(each.original_route, APIRoute)
+    )
 
 
 def _filled(path_format: str) -> str:
