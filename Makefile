@@ -74,7 +74,7 @@ check: lint ## Check style and types
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"
-	@.uv/bin/uv sync --quiet --frozen --all-packages --python .uv/bin/python
+	@.uv/bin/uv sync --quiet --frozen --all-packages --all-groups --python .uv/bin/python
 	@touch $@
 
 .uv/uv-$(UV_VERSION):
