@@ -1,9 +1,9 @@
 """What a checker found, and which findings we accept: each with a reason, and none for ever."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,7 +39,8 @@ class Acceptance:
         """Whether the finding is one of those accepted here."""
         if self.rule != finding.rule:
             return False
-        return self.at == finding.at or ("*" in self.at and fnmatchcase(finding.at, self.at))
+        pattern = ".*".join(map(re.escape, self.at.split("*")))
+        return re.fullmatch(pattern, finding.at) is not None
 
 
 @dataclass(slots=True)
