@@ -79,10 +79,10 @@ class Accepted:
         ]
         return tuple(faults)
 
-    def strays(self, prefix: str) -> tuple[str, ...]:
-        """Checks below `prefix` that findings are accepted of and that were never judged."""
-        named = {each.by for each in self.acceptances if each.by.startswith(prefix)}
-        return tuple(f"accepted/ names {by}, which is no check" for by in sorted(named - self.judged))
+    def strays(self) -> tuple[str, ...]:
+        """Checks that findings are accepted of and that were never judged."""
+        unknown = sorted({each.by for each in self.acceptances} - self.judged)
+        return tuple(f"accepted/ names {by}, which is no check" for by in unknown)
 
 
 def _acceptances(path: Path, entry: dict[str, Any]) -> list[Acceptance]:

@@ -74,7 +74,16 @@ def check(database: str, url: str, accepted: Accepted) -> Iterator[Check]:
 
 
 def _where(url: str) -> tuple[str, ...]:
-    return ("--database-url", url, "--config", str(CONFIG), "--schemas", "public", "--format", "json")
+    return (
+        "--database-url",
+        url,
+        "--config",
+        str(CONFIG),
+        "--schemas",
+        "public",
+        "--format",
+        "json",
+    )
 
 
 def _verdicts(tables: list[dict[str, Any]]) -> Iterator[Finding]:
@@ -95,9 +104,7 @@ async def _counted(url: str) -> tuple[int, int]:
     connection = await _connected(url)
     try:
         return (
-            await connection.fetchval(
-                "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-            ),
+            await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
             await connection.fetchval("SELECT count(*) FROM pg_policies"),
         )
     finally:

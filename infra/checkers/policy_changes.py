@@ -67,12 +67,14 @@ def listed(migrations: Iterable[Migration]) -> str:
     return "\n".join(sections)
 
 
-def unlisted(database: str, migrations: Iterable[Migration], directory: Path = POLICIES) -> list[str]:
+def unlisted(
+    database: str, migrations: Iterable[Migration], directory: Path = POLICIES
+) -> list[str]:
     """Statements that the list does not expect (`+`), or that are not there (`-`)."""
     path = directory / f"{database}.sql"
     expected = path.read_text() if path.exists() else ""
     lines = unified_diff(expected.splitlines(), listed(migrations).splitlines(), n=0, lineterm="")
-    return [line for line in lines if line[:3] not in {"+++", "---"} and line[:2] != "@@"]
+    return [line for line in list(lines)[2:] if not line.startswith("@@")]
 
 
 def main() -> None:

@@ -52,8 +52,8 @@ def policies(database: str, migrations: Sequence[Migration], seen_by_squawk: int
     return Check(
         section="squawk",
         name=f"squawk.policies.{database}",
-        says=f"policies of {database}: {len(changes)} changes, {seen_by_squawk} of them of policies "
-        "and row level security, all expected",
+        says=f"policies of {database}: {len(changes)} changes of rights, {seen_by_squawk} of them "
+        "of policies and row level security, all expected",
         faults=(*faults, *_nothing(changes)),
     )
 
@@ -61,9 +61,7 @@ def policies(database: str, migrations: Sequence[Migration], seen_by_squawk: int
 def lint(migrations: Sequence[Migration]) -> list[Finding]:
     """What squawk says, each revision read by itself. Raises CheckerError."""
     with tempfile.TemporaryDirectory(prefix="phase-zero-squawk-") as directory:
-        paths = {
-            f"{directory}/{each.database}-{each.revision}.sql": each for each in migrations
-        }
+        paths = {f"{directory}/{each.database}-{each.revision}.sql": each for each in migrations}
         for path, migration in paths.items():
             Path(path).write_text(migration.sql)
         rules = [option for rule in POLICY_RULES for option in ("--include", rule)]
