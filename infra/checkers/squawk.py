@@ -46,6 +46,7 @@ def policies(database: str, migrations: Sequence[Migration], seen_by_squawk: int
     faults = [
         f"{line[1:]} ({'not in' if line[0] == '+' else 'only in'} policies/{database}.sql)"
         for line in unlisted(database, migrations)
+        if line[1:]
     ]
     if ours != seen_by_squawk:
         faults.append(f"squawk sees {seen_by_squawk} changes of policies, the list has {ours}")
