@@ -8,10 +8,12 @@ import asyncpg
 import pytest
 
 from infra.checkers import pgrls, squawk
+from infra.checkers.databases import services
 from infra.checkers.findings import Accepted
-from infra.checkers.migrations import Migration, split
-from infra.checkers.policy_changes import policy_changes, statements
+from infra.checkers.migrations import Migration, migrations_of, split
+from infra.checkers.policy_changes import policy_changes, statements, unlisted
 from infra.dev.postgres import EmbeddedPostgres
+from infra.postgres import roles
 
 OWN = "tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)"
 TABLE = """
@@ -135,6 +137,13 @@ def test_statements_end_at_their_own_semicolons() -> None:
 def test_functions_of_their_owner_count_without_their_bodies() -> None:
     sql = "CREATE FUNCTION f() RETURNS int\nSECURITY DEFINER AS $$ SELECT 1; $$; SELECT 1;"
     assert policy_changes(sql) == ["CREATE FUNCTION f() RETURNS int SECURITY DEFINER AS $…$"]
+
+
+@pytest.mark.parametrize("database", roles.DATABASES)
+def test_the_lists_of_the_project_are_up_to_date(database: str) -> None:
+    migrations = migrations_of(database, services()[database])
+    assert migrations[0].sql.startswith(f'SET ROLE "{database}_owner";')
+    assert unlisted(database, migrations) == []
 
 
 def test_what_alembic_writes_is_split_by_revision() -> None:
