@@ -19,7 +19,7 @@ from infra.dev.database import FAILURES
 from shared_lib.checks import Check, CheckState
 from shared_lib.cli._checks import exit_status, print_checks
 
-_Checker = Callable[[Accepted], Iterator[Check]]
+Checker = Callable[[Accepted], Iterator[Check]]
 
 
 def _bandit(accepted: Accepted) -> Iterator[Check]:
@@ -65,7 +65,7 @@ def _called(
         return [check for checks in services.map(of, stage) for check in checks]
 
 
-CHECKERS: Final[Mapping[str, _Checker]] = {
+CHECKERS: Final[Mapping[str, Checker]] = {
     "bandit": _bandit,
     "pip-audit": _pip_audit,
     "squawk": _squawk,
@@ -74,29 +74,28 @@ CHECKERS: Final[Mapping[str, _Checker]] = {
 }
 
 
-def run(names: list[str]) -> int:
-    """Run the named checkers, or all of them; the exit status."""
-    accepted = Accepted.read()
+def run(chosen: Mapping[str, Checker], accepted: Accepted) -> int:
+    """Run the chosen checkers; the exit status."""
     checks: list[Check] = []
-    for name in names or CHECKERS:
+    for name, checker in chosen.items():
         start = time.monotonic()
         sys.stdout.write(f"{name} …")
         sys.stdout.flush()
-        checks += _checked(name, accepted)
+        checks += _checked(name, checker, accepted)
         sys.stdout.write(f" {time.monotonic() - start:.0f} s\n")
-    if not names:
+    if chosen == CHECKERS:
         strays = accepted.strays()
         checks.append(Check("accepted", "accepted", "every accepted finding names a check", strays))
     print_checks(checks, as_json=False)
     for check in checks:
         if check.state is CheckState.SKIPPED:
-            sys.stdout.write(f"{check.name}: {check.skipped}\n")
+            sys.stdout.write(f"{check.name}: not run: {check.skipped}\n")
     return exit_status(checks)
 
 
-def _checked(name: str, accepted: Accepted) -> list[Check]:
+def _checked(name: str, checker: Checker, accepted: Accepted) -> list[Check]:
     try:
-        return list(CHECKERS[name](accepted))
+        return list(checker(accepted))
     except (CheckerError, *FAILURES) as error:
         return [Check(name, name, f"{name} looks at what it should", (str(error),))]
 
@@ -109,7 +108,7 @@ def main() -> int:
         sys.stderr.write(f"No checker is called {', '.join(sorted(unknown))}, but: {known}\n")
         return 2
     try:
-        return run(names)
+        return run({name: CHECKERS[name] for name in names or CHECKERS}, Accepted.read())
     except AcceptedError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -48,7 +48,9 @@ class Installation:
         document: dict[str, Any] = self.json("GET", service, DOCUMENTS[service])
         return document
 
-    def json(self, method: str, service: str, path: str, token: str | None = None, **options: Any) -> Any:
+    def json(
+        self, method: str, service: str, path: str, token: str | None = None, **options: Any
+    ) -> Any:
         """The JSON that one request brings. Raises CheckerError for an error."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = httpx.request(

@@ -45,7 +45,7 @@ def check(
     skipped = ""
     if missing:
         asked = " and ".join(each.service for each in answers)
-        skipped = f"not run: no data about {missing} of {len(packages)} packages from {asked}"
+        skipped = f"no data about {missing} of {len(packages)} packages from {asked}"
     return Check(
         section="pip-audit",
         name=NAME,
