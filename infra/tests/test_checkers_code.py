@@ -9,9 +9,11 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from infra.checkers import bandit, openapi, pip_audit
 from infra.checkers.findings import Acceptance, Accepted
+from infra.checkers.programs import Outcome
 from shared_lib.checks import CheckState
 
 SHELL = "import os\nos.system('ls ' + input())\n"
@@ -93,6 +95,7 @@ def vulnerabilities() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())
 
+        @override
         def log_message(self, *_: Any) -> None:
             return
 
@@ -116,4 +119,4 @@ _VULNERABILITY = {
 
 @pytest.mark.parametrize("output", ["", "Traceback (most recent call last):"])
 def test_an_audit_without_a_report_audited_nothing(output: str) -> None:
-    assert pip_audit.audit("osv", pip_audit.Outcome(1, output, "")).audited == 0
+    assert pip_audit.audit("osv", Outcome(1, output, "")).audited == 0

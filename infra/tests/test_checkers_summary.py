@@ -22,9 +22,9 @@ def found(_: Accepted) -> Iterator[Check]:
     yield Check("tool", "tool.b", "4 files", ("R1 at here: bad",))
 
 
-def broke(_: Accepted) -> Iterator[Check]:
+def broke(accepted: Accepted) -> Iterator[Check]:
+    yield from looked(accepted)
     raise CheckerError("it did not start")
-    yield
 
 
 @pytest.mark.parametrize(
