@@ -90,6 +90,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def form(form: Annotated[Form, Body()]) -> str:
         return form.model_dump_json()
 
+    @app.put("/form/own")
+    async def own() -> None:
+        return None
+
     @app.get("/form/{name}")
     @app.patch("/form/{name}")
     async def named(name: str) -> str:
@@ -191,6 +195,7 @@ async def test_allow_names_the_methods_of_every_route_of_the_path(
     response = await client.delete("/form/7")
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, PATCH"
+    assert (await client.delete("/form/own")).headers["allow"] == "PUT"
 
 
 async def test_errors_of_the_database_are_mapped(client: httpx.AsyncClient) -> None:
