@@ -57,7 +57,7 @@ def at(place: Place) -> dict[str, str]:
 
 async def refusal_of(vector: HostileToken) -> str:
     """What the verifier notes when it refuses a token, for our eyes only."""
-    place = Place.CORE if Place.CORE in vector.places else min(vector.places)
+    place = vector.main_place
     issuer = corpus_forger(place.audience).issuer
     verifier = TokenVerifier(
         issuer=issuer.issuer, keys=issuer.keys, audience=place.audience, clock=issuer.now

@@ -84,7 +84,8 @@ def unrefused(verifier: Callable[..., TokenVerifier] = TokenVerifier) -> list[st
 
     `verifier` is called with the arguments of TokenVerifier, once for each service. Each line has
     a place, the name of a token and what happened: accepted, though it is hostile, expired, or of
-    a key that was forgotten; refused, though it is good; or an exception that is no InvalidToken.
+    a key that was forgotten; refused, though it is good; refused by another rule than its own, so
+    that a missing one is noticed where the next one helps; or an exception that is no InvalidToken.
     """
     return asyncio.run(_unrefused(verifier))
 
@@ -115,17 +116,24 @@ async def _differing(
     verifier: TokenVerifier, shown: list[Shown], *, wanted: str, when: str = ""
 ) -> list[str]:
     happened = [
-        (place, name, await _outcome(verifier, token, internal=place.internal))
+        (place, name, await _outcome(verifier, token, place, _reasons().get((place, name), "")))
         for place, name, token in shown
     ]
     return [f"{place}: {name}{when}: {what}" for place, name, what in happened if what != wanted]
 
 
-async def _outcome(verifier: TokenVerifier, token: str, *, internal: bool) -> str:
+@cache
+def _reasons() -> dict[tuple[Place, str], str]:
+    """The rule that each token breaks, at the one place for which it says so."""
+    return {(vector.main_place, vector.name): vector.reason for vector in HOSTILE_TOKENS}
+
+
+async def _outcome(verifier: TokenVerifier, token: str, place: Place, reason: str) -> str:
     try:
-        await verifier.verify(token, internal=internal)
-    except InvalidToken:
-        return "refused"
+        await verifier.verify(token, internal=place.internal)
+    except InvalidToken as refused:
+        cause = str(refused.__cause__)
+        return "refused" if reason in cause else f"refused for another reason: {cause}"
     except Exception as error:  # noqa: BLE001  whatever it is, it would be a 500
         return type(error).__name__
     return "accepted"

@@ -4,7 +4,7 @@ import json
 
 from shared_lib.testing.forgery import Forger, claims_of
 from shared_lib.testing.hostile._vector import group
-from shared_lib.tokens import base64url_decode, base64url_encode
+from shared_lib.tokens import base64url_encode
 
 __all__ = ["CAP", "ENCODING", "STRUCTURE", "filled_to"]
 
@@ -32,17 +32,29 @@ def _with_signature(forger: Forger, signature: str) -> str:
 
 
 def _with_loose_bits(part: int, forger: Forger) -> str:
-    """The same bytes of a part, spelled with another last letter."""
-    parts = forger.member().split(".")
-    padding = 0
-    while len(parts[part]) % 4 == 0:  # every bit of the last letter counts
-        padding += 1
-        claims = json.loads(base64url_decode(parts[1])) | {"x": "x" * padding}
-        header = forger.good_header | ({"x": "x" * padding} if part == 0 else {})
-        parts = forger.issuer.sign(header, claims).split(".")
-    text = parts[part]
+    """A part whose last letter has bits that mean nothing, signed as it is spelled."""
+    header, claims = forger.good_header, claims_of(forger.good())
+    (header, claims)[part]["x"] = ""
+    while len(text := forger.issuer.sign(header, claims).split(".")[part]) % 4 == 0:
+        (header, claims)[part]["x"] += "x"  # every bit of the last letter counts
+    parts = forger.issuer.sign(header, claims).split(".")[:2]
     parts[part] = text[:-1] + _ALPHABET[_ALPHABET.index(text[-1]) + 1]
-    return ".".join(parts)
+    return _signed(forger, ".".join(parts))
+
+
+def _padded(forger: Forger) -> str:
+    """A header that is padded, and signed as it is spelled."""
+    header, claims = forger.good_header, claims_of(forger.good())
+    header["x"] = ""
+    while len(forger.issuer.sign(header, claims).partition(".")[0]) % 4 == 0:
+        header["x"] += "x"
+    first, second, _ = forger.issuer.sign(header, claims).split(".")
+    return _signed(forger, f"{first}{'=' * (-len(first) % 4)}.{second}")
+
+
+def _signed(forger: Forger, signing_input: str) -> str:
+    signature = forger.issuer.signing_key.signature(signing_input.encode("ascii"))
+    return f"{signing_input}.{base64url_encode(signature)}"
 
 
 def _as_json(forger: Forger, *, flattened: bool) -> str:
@@ -117,7 +129,7 @@ ENCODING = (
         "RFC 7515 2",
         ("padded", "not base64url", lambda f: f.good() + "=="),
         ("padded once", "not base64url", lambda f: f.good() + "="),
-        ("padded header", "not base64url", lambda f: f.good().replace(".", "=.", 1)),
+        ("padded header", "not base64url", _padded),
         ("plain base64 alphabet", "not base64url", lambda f: _with_signature(f, "ab+/")),
         ("escaped for a URL", "three parts", lambda f: f.good().replace(".", "%2E")),
         ("quoted", "not base64url", lambda f: f'"{f.good()}"'),

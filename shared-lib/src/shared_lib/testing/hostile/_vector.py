@@ -53,8 +53,8 @@ EVERYWHERE = PLAIN | INTERNALS
 class HostileToken:
     """One token that must be refused with 401 `invalid_token`.
 
-    `clause` is what demands it. `reason` stands in the cause of the refusal, at the core or, where
-    the core is none of its places, wherever else. HTTP does not carry it as it is unless `travels`.
+    `clause` is what demands it. `reason` stands in the cause of the refusal at its main place. HTTP
+    does not carry it as it is unless `travels`.
     """
 
     name: str
@@ -64,6 +64,11 @@ class HostileToken:
     make: Make
     places: frozenset[Place] = EVERYWHERE
     travels: bool = True
+
+    @property
+    def main_place(self) -> Place:
+        """Where `reason` is why."""
+        return Place.CORE if Place.CORE in self.places else min(self.places)
 
 
 @dataclass(frozen=True)
