@@ -21,7 +21,7 @@ from shared_lib.testing.hostile import (
 from shared_lib.testing.tokens import StaticKeys
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier, VerificationKey, base64url_encode
 
-# The costliest measured 1.4. A step that is quadratic in its input costs hundreds of times as much.
+# The costliest measured 1.3. A step that is quadratic in its input costs hundreds of times as much.
 GENEROUS = 10
 
 
