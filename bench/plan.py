@@ -22,11 +22,11 @@ class Plan:
 FULL = Plan(
     name="full",
     seconds=2,
-    rounds=9,
+    rounds=7,
     main=Size(100, 1000),
     growth=(Size(10, 1000), Size(1000, 100), Size(10_000, 100), Size(10_000, 500)),
     profiled=5,
-    identity_rounds=5,
+    identity_rounds=3,
     identity_requests=300,
 )
 QUICK = Plan(

@@ -39,6 +39,16 @@ FROM generate_series(1, {popups}) m, generate_series(1, {tenants}) n,
 """
 
 
+_INDEXES = """
+SELECT indexname, indexdef FROM pg_indexes
+WHERE tablename = 'popups' AND indexname LIKE 'ix_%'
+"""
+_KEYS = """
+SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE conrelid = 'popups'::regclass AND contype IN ('p', 'u')
+"""
+
+
 @dataclass(frozen=True)
 class Size:
     """So many organizations with so many popups each."""
@@ -64,16 +74,19 @@ def seed(cluster: Cluster, database: str, size: Size) -> None:
 async def _seed(url: str, size: Size) -> None:
     connection = await asyncpg.connect(url)
     try:
-        found = await connection.fetch(
-            "SELECT indexdef, indexname FROM pg_indexes WHERE tablename = 'popups'"
-            " AND indexname LIKE 'ix_%'"
-        )
+        indexes = await connection.fetch(_INDEXES)
+        keys = await connection.fetch(_KEYS)
         await connection.execute(
             _SEED.format(
                 tenants=size.tenants,
                 popups=size.popups,
-                without_indexes="".join(f"DROP INDEX {each['indexname']};" for each in found),
-                indexes="".join(f"{each['indexdef']};" for each in found),
+                without_indexes="".join(f"DROP INDEX {name};" for name, _ in indexes)
+                + "".join(f"ALTER TABLE popups DROP CONSTRAINT {name};" for name, _ in keys),
+                indexes="".join(f"{definition};" for _, definition in indexes)
+                + "".join(
+                    f"ALTER TABLE popups ADD CONSTRAINT {name} {definition};"
+                    for name, definition in keys
+                ),
             )
         )
         await connection.execute("VACUUM ANALYZE popups")
