@@ -171,7 +171,9 @@ def sample() -> ServiceApp:
     verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
     app.router.routes.append(Route("/plain", plain))
     outer = APIRouter(prefix="/nested")
-    outer.include_router(things(), prefix="/deeper")
+    outer.include_router(
+        things(), prefix="/deeper", generate_unique_id_function=lambda route: f"deep_{route.name}"
+    )
     app.include_router(things(), prefix="/api")
     app.include_router(outer)
     app.include_router(general())
