@@ -115,7 +115,8 @@ FAULTS = [
     (
         "popups",
         (
-            "CREATE FUNCTION tenant() RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT NULL::uuid $$;"
+            "CREATE FUNCTION tenant() RETURNS uuid LANGUAGE sql IMMUTABLE"
+            " AS $$ SELECT NULL::uuid $$;"
             " ALTER POLICY popups_app ON popups USING (tenant_id = tenant())"
         ),
         "product_app cannot UPDATE its own row",

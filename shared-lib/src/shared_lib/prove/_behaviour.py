@@ -27,8 +27,6 @@ from shared_lib.tables import Grant, Kind, role_name
 __all__ = ["behaviour_of", "isolated_tables"]
 
 _REFERRED_ROWS_EXIST = "23503"
-_ROLES = {"identity": ("app", "auth", "platform", "worker", "definer")}
-_ROLES_ELSEWHERE = ("app", "platform", "worker", "definer")
 
 
 async def isolated_tables(connection: asyncpg.Connection, database: str) -> list[str]:
@@ -58,7 +56,7 @@ async def behaviour_of(connection: asyncpg.Connection, database: str, table: str
         return [f"{table} is missing"]
     await connection.execute("SAVEPOINT behaviour")
     try:
-        roles = _ROLES.get(database, _ROLES_ELSEWHERE)
+        roles = tuple(role for role in EXCEPTIONS[database].roles if role != "owner")
         names = {role: role_name(database, role) for role in roles}
         faults = await grant_faults(connection, table, shapes[table], isolation, names)
         if isolation.kind is not Kind.GLOBAL:
