@@ -1,7 +1,8 @@
 """Writes the reference pages of a service from its settings, its errors and its operations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -69,7 +70,7 @@ def _operations_page(app: FastAPI) -> str:
             access["scope"],
             ", ".join(f"`{permission}`" for permission in access["permissions"]),
             "writes" if access["writes"] else "reads",
-            ", ".join(access["modes"]) if access["scope"] == "organization" else "",
+            _modes(access),
             "yes" if access["support"] and access["scope"] in _ENTERED_BY_SUPPORT else "no",
         )
         for path, methods in app.openapi()["paths"].items()
@@ -78,10 +79,18 @@ def _operations_page(app: FastAPI) -> str:
     )
     return _page(
         f"Operations of {app.title}",
-        "Access modes beyond `active`, and `read_only` for what reads, are for owners.",
+        "Who may call what, in full: [access matrix](access-matrix.md).",
         ("operation", "scope", "permission", "", "works in access modes", "in support sessions"),
         rows,
     )
+
+
+def _modes(access: Mapping[str, Any]) -> str:
+    """In which an operation on an organization works, and in which others for its owners."""
+    if access["scope"] != "organization":
+        return ""
+    owners = sorted(set(access["owner_modes"]) - set(access["modes"]))
+    return ", ".join(access["modes"]) + (f"; owners: {', '.join(owners)}" if owners else "")
 
 
 def _page(

@@ -164,7 +164,9 @@ def _example(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     match schema.get("type"):
         case "object":
             properties = schema.get("properties", {})
-            return {each: _example(properties[each], schemas) for each in schema.get("required", ())}
+            return {
+                each: _example(properties[each], schemas) for each in schema.get("required", ())
+            }
         case "array":
             return [_example(schema["items"], schemas)] * schema.get("minItems", 0)
         case "integer":
