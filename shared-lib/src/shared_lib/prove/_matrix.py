@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import chain
 
+from typing_extensions import override
+
 from shared_lib.prove._principals import Cell, cells_of
 from shared_lib.tenancy import AccessMode
 
@@ -50,6 +52,7 @@ class Answer(Enum):
         self.letter = letter
         self.code = code
 
+    @override
     def __str__(self) -> str:
         return self.code or "let through"
 
@@ -68,7 +71,8 @@ class Row:
     def answers(self) -> dict[Cell, Answer]:
         """The answer of each cell. Raises ValueError for a letter or a column too many or few."""
         by_letter = {answer.letter: answer for answer in Answer}
-        lines = {None: self.outside, **{mode: getattr(self, mode.value) for mode in AccessMode}}
+        lines: dict[AccessMode | None, str] = {mode: getattr(self, mode) for mode in AccessMode}
+        lines[None] = self.outside
         return {
             cell: by_letter[letter]
             for mode, line in lines.items()

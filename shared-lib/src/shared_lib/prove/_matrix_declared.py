@@ -9,6 +9,11 @@ from shared_lib.tenancy import AccessMode
 
 __all__ = ["access_page", "declared_answers", "declared_faults"]
 
+_HEAD = (
+    "As the service declares it. What the letters mean, and what holds this page to the rules of "
+    "the product: [access matrix](access-matrix.md). Three letters are those of an organization "
+    "that is active, read-only and blocked."
+)
 _IDENTITY = "identity-service"
 _ROLES = {
     Principal.SUPPORT_AGENT: "support_agent",
@@ -58,9 +63,8 @@ def _answer(service: str, access: Mapping[str, Any], cell: Cell) -> Answer:
         return Answer.LET_THROUGH
     if scope == "organization" and principal in OUTSIDE:
         return Answer.TENANT_REQUIRED
-    if scope == "platform" and principal not in OUTSIDE:
-        return Answer.MISSING_PERMISSION
-    if _is_shut_out(access, principal):
+    outsiders_only = scope == "platform" and principal not in OUTSIDE
+    if outsiders_only or _is_shut_out(access, principal):
         return Answer.MISSING_PERMISSION
     return _admission(service, access, cell) if scope == "organization" else Answer.LET_THROUGH
 
@@ -106,9 +110,7 @@ def access_page(service: str, document: Mapping[str, Any]) -> str:
         [
             f"# Who may call what of {service}",
             "",
-            "As the service declares it. What the letters mean, and what holds this page to the "
-            "rules of the product: [access matrix](access-matrix.md). Three letters are those of "
-            "an organization that is active, read-only and blocked.",
+            _HEAD,
             "",
             _line("operation", lambda principal: principal.value),
             _line("---", lambda _: "---"),

@@ -1,4 +1,4 @@
-"""Who calls: every kind of principal, and the tokens by which a run of the matrix is each of them."""
+"""Who calls: every kind of principal, and the tokens by which a run is each of them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,14 +1,14 @@
 """Everybody, over HTTP: the accounts of the demo data signed in, and what they need made for them.
 
-It happens in the organization `proving`, which nobody uses for anything else; `bystander` is the one
-whose things must stay out of reach. What stays behind: events in their audit logs, support sessions
-that have ended, service accounts and invitations that are revoked. A run that was cut short may
-leave `proving` suspended, until the next one begins.
+It happens in the organization `proving`, which nobody uses for anything else; `bystander` is the
+one whose things must stay out of reach. What stays behind: events in their audit logs, support
+sessions that have ended, service accounts and invitations that are revoked. A run that was cut
+short may leave `proving` suspended, until the next one begins.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,17 +25,16 @@ from shared_lib.demo import (
     organization_id,
 )
 from shared_lib.prove._principals import MEMBERS, PROGRAMS, Cast, Cell, Principal, cells_of
+from shared_lib.prove._principals_http import Installation, claims_of
 from shared_lib.prove._principals_signed import InstallationSecrets, hostile_tokens, service_tokens
 from shared_lib.tenancy import AccessMode
-from shared_lib.tokens import base64url_decode, json_object
 
-__all__ = ["Neighbour", "NotStaged", "Stage", "staged"]
+__all__ = ["Neighbour", "Stage", "staged"]
 
 PROVING, BYSTANDER = "proving", "bystander"
 
 _API = "/api/v1"
 _REASON = "phasezero prove looks whether what must be refused is"
-_PATIENCE = 30.0  # seconds until what one service tells the other has arrived
 _SUPPORT = {
     Principal.SUPPORT_READ: (Principal.SUPPORT_AGENT, "read_only", None),
     Principal.SUPPORT_WRITE: (Principal.SUPPORT_AGENT, "read_write", None),
@@ -52,10 +51,6 @@ _ACCOUNTS = {
     **{each: (member_address(each.value, PROVING), PASSWORD) for each in MEMBERS},
 }
 _NEIGHBOUR = (member_address("owner", BYSTANDER), PASSWORD)
-
-
-class NotStaged(Exception):
-    """Something that a run needs did not come about. The message says what."""
 
 
 @dataclass(frozen=True)
@@ -103,22 +98,20 @@ async def staged(
         await play.end()
 
 
-class _Play:
+class _Play(Installation):
     """One run: what was made for it, so that it can be taken away again."""
 
     def __init__(self, core: httpx.AsyncClient, identity: httpx.AsyncClient) -> None:
-        self.core = core
-        self.identity = identity
+        super().__init__(core, identity)
         self.tenant_id = str(organization_id(PROVING))
         self.people: dict[Principal, str] = {}
-        self.signed_in: list[str] = []
         self.made: list[tuple[str, httpx.AsyncClient, str]] = []
         """Whose, where and what is to be deleted in the end."""
 
     async def begin(self, secrets: InstallationSecrets | None, *, spend: bool) -> Stage:
-        tokens = await asyncio.gather(*(self.sign_in(each) for each in _ACCOUNTS))
-        self.people = dict(zip(_ACCOUNTS, tokens, strict=True))
-        neighbour = await self._sign_in(*_NEIGHBOUR)
+        for principal, account in _ACCOUNTS.items():
+            self.people[principal] = await self.sign_in(*account)
+        neighbour = await self.sign_in(*_NEIGHBOUR)
         await self.enter(AccessMode.ACTIVE)
         owner = self.people[Principal.OWNER]
         consent = {"support_access": "read_write"}
@@ -148,15 +141,14 @@ class _Play:
         """As it was, as far as that goes. What does not work any more is gone already."""
         for principal in (Principal.PLATFORM_ADMIN, Principal.SUPPORT_AGENT, Principal.OWNER):
             if principal in self.people:
-                self.people[principal] = await self.sign_in(principal)
+                self.people[principal] = await self.sign_in(*_ACCOUNTS[principal])
         if Principal.OWNER in self.people:
             await self.enter(AccessMode.ACTIVE)
             who = {**{each.value: token for each, token in self.people.items()}}
-            who[BYSTANDER] = await self._sign_in(*_NEIGHBOUR)
+            who[BYSTANDER] = await self.sign_in(*_NEIGHBOUR)
             for whose, client, url in self.made:
                 await self.call(client, "DELETE", url, who[whose], ignored=range(400, 500))
-        for token in self.signed_in:
-            await self.call(self.identity, "POST", "/logout", token, ignored=range(400, 500))
+        await self.sign_out()
 
     async def enter(self, mode: AccessMode) -> None:
         """Have `proving` be in `mode`, as the platform's admin would, and both services know it."""
@@ -170,35 +162,8 @@ class _Play:
             admin = self.people[Principal.PLATFORM_ADMIN]
             await self.call(self.core, "POST", url, admin, json=body, ignored=(409,))
         blocked = mode is AccessMode.BLOCKED
-        await self._until(self.identity, "/members", "tenant_blocked" if blocked else "")
-
-    async def sign_in(self, principal: Principal) -> str:
-        return await self._sign_in(*_ACCOUNTS[principal])
-
-    async def call(
-        self,
-        client: httpx.AsyncClient,
-        method: str,
-        url: str,
-        token: str = "",
-        ignored: Iterable[int] = (),
-        **options: Any,
-    ) -> Any:
-        """What is answered. Raises NotStaged unless that is a success or `ignored`."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        response = await client.request(method, url, headers=headers, **options)
-        while response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            await asyncio.sleep(float(response.headers.get("retry-after", 1)))
-            response = await client.request(method, url, headers=headers, **options)
-        if not response.is_success and response.status_code not in ignored:
-            raise NotStaged(f"{method} {url}: {response.status_code} {response.text}")
-        return response.json() if response.content else None
-
-    async def _sign_in(self, address: str, password: str) -> str:
-        form = {"username": address, "password": password}
-        token: str = (await self.call(self.identity, "POST", "/token", data=form))["access_token"]
-        self.signed_in.append(token)
-        return token
+        owner = self.people[Principal.OWNER]
+        await self.until(self.identity, "/members", owner, "tenant_blocked" if blocked else "")
 
     async def _program(self, owner: str, principal: Principal) -> tuple[str, dict[str, Any]]:
         """The token of a new service account, and the account."""
@@ -206,13 +171,9 @@ class _Play:
         body = {"name": f"phasezero prove ({role})", "role": role}
         made = await self.call(self.identity, "POST", "/service-accounts", owner, json=body)
         self.made.append(("owner", self.identity, f"/service-accounts/{made['id']}"))
-        secret = made["secret"]["client_secret"]
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": made["id"],
-            "client_secret": secret,
-        }
-        answer = await self.call(self.identity, "POST", "/token", data=form)
+        credentials = (made["id"], made["secret"]["client_secret"])
+        form = {"grant_type": "client_credentials"}
+        answer = await self.call(self.identity, "POST", "/token", data=form, auth=credentials)
         return answer["access_token"], made
 
     async def _support(
@@ -220,7 +181,7 @@ class _Play:
     ) -> Any:
         body = {"reason": _REASON, "mode": mode}
         if member is not None:
-            body["member_id"] = _claims(self.people[member])["sub"]
+            body["member_id"] = claims_of(self.people[member])["sub"]
         url = f"{_API}/support/impersonate/{organization_id(slug)}"
         started = await self.call(self.core, "POST", url, self.people[agent], json=body)
         url = f"{_API}/support/impersonate/{started['session_id']}"
@@ -244,8 +205,8 @@ class _Play:
         self.made.append((whose, self.identity, f"/invitations/{invited['id']}"))
         popups = await self.call(self.core, "GET", f"{_API}/popups", owner)
         members = await self.call(self.identity, "GET", "/members", owner)
-        claims = _claims(owner)
-        people = [each["person_id"] for each in members["results"]]
+        claims = claims_of(owner)
+        people = [each["id"] for each in members["results"]]
         return Neighbour(
             {
                 "tenant_id": str(organization_id(slug)),
@@ -278,7 +239,8 @@ class _Play:
         wanted += [("logout_everywhere", cell) for cell in everywhere]
         if spend:
             wanted += [("leave_organization", cell) for cell in active if cell[0] != "owner"]
-        tokens = await asyncio.gather(*(self.sign_in(principal) for _, (principal, _) in wanted))
+        accounts = [_ACCOUNTS[principal] for _, (principal, _) in wanted]
+        tokens = await asyncio.gather(*(self.sign_in(*account) for account in accounts))
         spares = dict(zip(wanted, tokens, strict=True))
         for mode in (AccessMode.ACTIVE, AccessMode.READ_ONLY):
             spares["leave_organization", (Principal.OWNER, mode)] = self.people[Principal.OWNER]
@@ -287,9 +249,9 @@ class _Play:
     async def _revoked(self) -> dict[Cell, str]:
         revoked: dict[Cell, str] = {}
         for cell in ((Principal.OWNER, AccessMode.ACTIVE), (Principal.PLATFORM_ADMIN, None)):
-            token = revoked[cell] = await self.sign_in(cell[0])
+            token = revoked[cell] = await self.sign_in(*_ACCOUNTS[cell[0]])
             await self.call(self.identity, "POST", "/logout", token)
-            await self._until(self.core, f"{_API}/me", "token_revoked", token)
+            await self.until(self.core, f"{_API}/me", token, "token_revoked")
         return revoked
 
     async def _with_secrets(
@@ -299,7 +261,7 @@ class _Play:
             return dict.fromkeys(("product-core-api", "identity-service"), cast)
         metadata = await self.call(self.identity, "GET", "/.well-known/oauth-authorization-server")
         services = await service_tokens(self.identity, secrets, metadata["issuer"])
-        claims = _claims(self.people[Principal.OWNER])
+        claims = claims_of(self.people[Principal.OWNER])
         hostile = hostile_tokens(secrets, metadata["issuer"], claims, int(time.time()))
         return {
             service: Cast(
@@ -311,19 +273,3 @@ class _Play:
             )
             for service, token in services.items()
         }
-
-    async def _until(self, client: httpx.AsyncClient, url: str, code: str, token: str = "") -> None:
-        """Wait until the owner, or `token`, is refused with `code`, or with "" no more."""
-        headers = {"Authorization": f"Bearer {token or self.people[Principal.OWNER]}"}
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            response = await client.get(url, headers=headers)
-            if (response.json().get("detail") or "") == code:
-                return
-            if time.monotonic() > deadline:
-                raise NotStaged(f"GET {url} is still answered {response.status_code}, not {code}")
-            await asyncio.sleep(0.1)
-
-
-def _claims(token: str) -> dict[str, Any]:
-    return json_object(base64url_decode(token.split(".")[1]))

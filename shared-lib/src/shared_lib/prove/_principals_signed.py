@@ -1,4 +1,4 @@
-"""Tokens that only the installation itself can make: of the services, and rightly signed wrong ones."""
+"""Tokens that only the installation can make: of its services, and rightly signed wrong ones."""
 
 import time
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from shared_lib.tokens import (
 __all__ = ["InstallationSecrets", "hostile_tokens", "read_signing_key", "service_tokens"]
 
 _CORE_CLIENT, _IDENTITY_CLIENT = "product-core-api", "identity-service"
+_CLIENTS = {CORE_AUDIENCE: _IDENTITY_CLIENT, IDENTITY_AUDIENCE: _CORE_CLIENT}
 _SCHEDULE = Schedule(max_age=1, margin=1, longest_token=1, period=1)  # nothing is turned
 _HOUR = 3600
 
@@ -83,9 +84,9 @@ def hostile_tokens(
         f"the service that calls {audience}": AccessTokenClaims(issuer).service(
             sub=uuid7(), client_id=client, audience=audience, iat=now
         )
-        for audience, client in (
-            (CORE_AUDIENCE, _IDENTITY_CLIENT),
-            (IDENTITY_AUDIENCE, _CORE_CLIENT),
+        for client, audience in (
+            (_IDENTITY_CLIENT, CORE_AUDIENCE),
+            (_CORE_CLIENT, IDENTITY_AUDIENCE),
         )
     }
     wrong: dict[str, Mapping[str, Any]] = {

@@ -17,7 +17,8 @@ import httpx
 
 from shared_lib.checks import Check
 from shared_lib.prove._matrix import MATRIX
-from shared_lib.prove._principals_demo import NotStaged, Stage, staged
+from shared_lib.prove._principals_demo import Stage, staged
+from shared_lib.prove._principals_http import NotStaged
 from shared_lib.prove._principals_signed import InstallationSecrets, read_signing_key
 from shared_lib.prove._routes_answers import check_operation, check_table, check_unauthenticated
 from shared_lib.prove._routes_document import Operation, read_operations

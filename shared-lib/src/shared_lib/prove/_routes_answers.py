@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -79,16 +80,16 @@ async def check_unauthenticated(service: str, client: httpx.AsyncClient) -> list
 
 
 async def send(
-    operation: Operation, request: Mapping[str, object], token: str | None
+    operation: Operation, request: Mapping[str, Any], token: str | None
 ) -> httpx.Response:
     """Make a request, again after `Retry-After` while a rate limit refuses it."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    response = await operation.client.request(**request, headers=headers)  # type: ignore[arg-type]
+    response = await operation.client.request(**request, headers=headers)
     for _ in range(_PATIENCE):
         if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             break
         await asyncio.sleep(float(response.headers.get("retry-after", 1)))
-        response = await operation.client.request(**request, headers=headers)  # type: ignore[arg-type]
+        response = await operation.client.request(**request, headers=headers)
     return response
 
 
@@ -139,9 +140,8 @@ def _questions(operation: Operation, row: Row, cast: Cast, mode: AccessMode) -> 
         expected = answers[cell]
         tokens: Mapping[Cell, str | None] = cast.tokens
         if operation.name in ENDING and expected is Answer.LET_THROUGH:
-            tokens = {
-                each: spare for (name, each), spare in cast.spares.items() if name == operation.name
-            }
+            spares = cast.spares.items()
+            tokens = {each: spare for (name, each), spare in spares if name == operation.name}
         if cell in tokens:
             yield _Question(_said(cell), tokens[cell], expected.code)
     if mode is AccessMode.ACTIVE:
@@ -196,7 +196,7 @@ def _fault(question: _Question, response: httpx.Response) -> str | None:
 
 
 def _challenge(response: httpx.Response) -> str:
-    return response.headers.get("www-authenticate", "").lower()
+    return str(response.headers.get("www-authenticate", "")).lower()
 
 
 def _code(response: httpx.Response) -> str:

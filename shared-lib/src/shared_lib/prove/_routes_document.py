@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from typing_extensions import override
 
 __all__ = ["DOCUMENTS", "IdInput", "Operation", "read_operations"]
 
@@ -31,6 +32,7 @@ class IdInput:
     where: str
     name: str
 
+    @override
     def __str__(self) -> str:
         return f"{self.where} {self.name}"
 
@@ -62,7 +64,7 @@ class Operation:
     def request(self, given: Mapping[IdInput, str]) -> dict[str, Any]:
         """The arguments of a call of `httpx`. Ids that are not `given` are those of nothing.
 
-        The body is no good one, unless something of it is given: then the rest is made up.
+        The body is no good one, unless something is given: then it is made up.
         """
         chosen = {(each.where, each.name): value for each, value in given.items()}
         request: dict[str, Any] = {"method": self.method, "url": self._filled(chosen)}
@@ -71,8 +73,8 @@ class Operation:
             request["params"] = params
         json = {name: value for (where, name), value in chosen.items() if where == "json"}
         if _JSON in self._bodies:
-            made = _example(self._schema(_JSON), self.schemas) if json else _NO_OBJECT
-            request["json"] = {**made, **json} if json else made
+            made = _example(self._schema(_JSON), self.schemas) if given else None
+            request["json"] = _NO_OBJECT if made is None else {**made, **json}
         elif _FORM in self._bodies:
             form = {name: value for (where, name), value in chosen.items() if where == "form"}
             request["data"] = form
@@ -157,10 +159,13 @@ def _alternatives(
 def _example(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     """A value that `schema` allows, as small as that may be; objects with what they require."""
     schema = _resolved(schema, schemas)
-    if schema.get("enum") or "const" in schema:
-        return schema["const"] if "const" in schema else schema["enum"][0]
     if "anyOf" in schema:
         return _example(schema["anyOf"][0], schemas)
+    allowed = [schema["const"]] if "const" in schema else schema.get("enum")
+    return allowed[0] if allowed else _of_type(schema, schemas)
+
+
+def _of_type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     match schema.get("type"):
         case "object":
             properties = schema.get("properties", {})
