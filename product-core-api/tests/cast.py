@@ -1,10 +1,11 @@
 """Everybody of the access matrix as callers of the core: signed tokens, three organizations."""
 
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from shared_lib.prove._principals import MEMBERS, PROGRAMS, SUPPORT, Cast, Cell, Principal
+from shared_lib.prove._principals import OUTSIDE, PROGRAMS, SUPPORT, Cast, Cell, Principal
 from shared_lib.tenancy import AccessMode
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import MakeOrganization
@@ -21,27 +22,38 @@ async def make_cast(
     admin: asyncpg.Connection, issuer: TokenIssuer, make_tenant: MakeOrganization
 ) -> Cast:
     """A cast whose organizations nobody else uses."""
-    tokens: dict[Cell, str | None] = {
-        (Principal.NOBODY, None): None,
-        (Principal.PERSON, None): issuer.person(),
-        (Principal.SUPPORT_AGENT, None): issuer.platform(role="support_agent"),
-        (Principal.PLATFORM_ADMIN, None): issuer.platform(),
-        (Principal.SERVICE, None): issuer.service_to_service(),
-    }
+    tokens: dict[Cell, str | None] = {}
     for mode, state in _STATES.items():
         tenant_id = (await make_tenant(**state)).id
-        for principal in (*MEMBERS, *PROGRAMS):
-            tokens[principal, mode] = _member(issuer, tenant_id, principal)
-        for principal in SUPPORT:
-            tokens[principal, mode] = await _support(admin, issuer, tenant_id, principal)
+        for principal in Principal:
+            cell = (principal, None if principal in OUTSIDE else mode)
+            tokens[cell] = await token_of(admin, issuer, tenant_id, principal)
     hostile = {"owner, with an expired token": issuer.person(issued_at=1, lifetime=60)}
     return Cast(tokens, hostile=hostile)
 
 
-def _member(issuer: TokenIssuer, tenant_id: UUID, principal: Principal) -> str:
+async def token_of(
+    admin: asyncpg.Connection,
+    issuer: TokenIssuer,
+    tenant_id: UUID,
+    principal: Principal,
+    **known: UUID,
+) -> str | None:
+    """A token of `principal`, of that organization if he acts in one. `known`: claims of staff."""
+    outside: dict[Principal, Callable[[], str | None]] = {
+        Principal.NOBODY: lambda: None,
+        Principal.PERSON: issuer.person,
+        Principal.SUPPORT_AGENT: lambda: issuer.platform(role="support_agent", **known),
+        Principal.PLATFORM_ADMIN: issuer.platform,
+        Principal.SERVICE: issuer.service_to_service,
+    }
+    if principal in outside:
+        return outside[principal]()
     if principal in PROGRAMS:
         role = principal.value.partition("(")[2].rstrip(")")
         return issuer.service(tenant_id=tenant_id, role=role)
+    if principal in SUPPORT:
+        return await _support(admin, issuer, tenant_id, principal)
     return issuer.person(tenant_id=tenant_id, role=principal.value)
 
 
