@@ -1,6 +1,5 @@
 """The core publishes audit keys to everybody, and has no private one."""
 
-import httpx
 import pytest
 from joserfc.jwk import KeySet
 
@@ -10,20 +9,20 @@ from app.modules.audit_keys import service
 from shared_lib.audit import AuditKey
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
-from tests.conftest import make_settings
+from tests.conftest import make_settings, open_client
 
 KEYS = (AuditKey.generate(), AuditKey.generate())
 
 
 @pytest.fixture
-def configured(cluster: Cluster, issuer: TokenIssuer) -> CoreSettings:
+def configured(cluster: Cluster, database_name: str, issuer: TokenIssuer) -> CoreSettings:
     public = ",".join(key.public for key in KEYS)
-    return make_settings(cluster, "nowhere", issuer.issuer, audit_public_keys=public)
+    return make_settings(cluster, database_name, issuer.issuer, audit_public_keys=public)
 
 
 async def test_anybody_may_read_every_key(configured: CoreSettings) -> None:
-    transport = httpx.ASGITransport(create_app(configured))
-    async with httpx.AsyncClient(transport=transport, base_url="http://core") as client:
+    app = create_app(configured)
+    async with app.router.lifespan_context(app), open_client(app) as client:
         response = await client.get("/.well-known/audit-keys.json")
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/jwk-set+json"
@@ -38,8 +37,6 @@ def test_nothing_private_is_published(configured: CoreSettings) -> None:
         assert set(jwk) == {"kty", "crv", "x", "use", "alg", "kid"}
 
 
-def test_what_is_no_key_keeps_the_core_from_starting(
-    cluster: Cluster, issuer: TokenIssuer
-) -> None:
+def test_what_is_no_key_keeps_the_core_from_starting(cluster: Cluster, issuer: TokenIssuer) -> None:
     with pytest.raises(ValueError, match="must be Ed25519 public keys"):
         make_settings(cluster, "nowhere", issuer.issuer, audit_public_keys="short")

@@ -14,10 +14,17 @@ from shared_lib.audit._table import EventInsert, audit_events_table
 
 __all__ = [
     "PLATFORM",
+    "REPORT",
     "AuditEvent",
+    "AuditKey",
+    "AuditKeyUnknown",
+    "AuditSignatureRefused",
     "EventInsert",
     "EventWriter",
     "Outcome",
     "audit_events_table",
+    "audit_key_set",
     "event_values",
+    "read_audit_keys",
+    "verify_detached",
 ]
