@@ -1,6 +1,6 @@
 """Ed25519 audit keys: what signs reports, certificates and heads of the trail, and never a token.
 
-A signature is a detached JWS (RFC 7515 Appendix F) over the exact bytes, `EdDSA` (RFC 8037). Its
+A signature is a detached JWS (RFC 7515 Appendix F) over the exact bytes, `Ed25519` (RFC 9864). Its
 `typ` says what was signed, so that none can stand in for another (RFC 8725 section 3.11).
 """
 
@@ -28,7 +28,7 @@ __all__ = [
 REPORT = "phase-zero-report+jws"
 """The `typ` of signed reports."""
 
-_ALGORITHM = "EdDSA"
+_ALGORITHM = "Ed25519"
 _OKP = {"kty": "OKP", "crv": "Ed25519"}
 
 
@@ -83,11 +83,10 @@ class AuditKey:
 
 def audit_key_set(public: Iterable[str]) -> dict[str, Any]:
     """The JWK Set of these public parts (RFC 7517); ValueError for one that is none."""
+    keys = [base64url_encode(_public_key(x).public_bytes_raw()) for x in public]
     return {
         "keys": [
-            {**_OKP, "x": x, "use": "sig", "alg": _ALGORITHM, "kid": _thumbprint(x)}
-            for x in public
-            if _public_key(x)
+            {**_OKP, "x": x, "use": "sig", "alg": _ALGORITHM, "kid": _thumbprint(x)} for x in keys
         ]
     }
 
