@@ -35,9 +35,8 @@ Phase Zero is running. Ctrl-C stops it; the data stay in {data}.
 """
 
 
-def run() -> None:
+def run(configuration: Configuration) -> None:
     """Start everything in order, say so, and stay until something ends it."""
-    configuration = Configuration.read(os.environ)
     with only_one(configuration.data / "up.lock"), Runner() as runner:
         start_everything(configuration, runner)
         banner = BANNER.format(
@@ -136,4 +135,4 @@ def _readiness(port: int) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("make up", run))
+    sys.exit(guarded("make up", lambda: run(Configuration.read(os.environ))))
