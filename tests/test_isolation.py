@@ -117,7 +117,7 @@ def test_what_globex_holds_opens_nothing_to_others(
 ) -> None:
     before = rows_of_globex(pair)
     response = attempt(pair, globex)
-    said = response.json() if response.content else None
+    said: Any = response.json() if response.content else None
     assert (said if response.is_success else said["detail"]) == ANSWERS[attempt]
     assert [trace for trace in globex.traces if trace in response.text] == []
     assert rows_of_globex(pair) == before
