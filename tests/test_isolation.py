@@ -98,7 +98,7 @@ ANSWERS = {
     refresh_to_globex: "tenant_not_found",
     introspect_its_token: {"active": False},
     revoke_its_refresh_token: None,
-    revoke_a_token_of_its_program: None,
+    revoke_a_token_of_its_program: "client_not_allowed",
 }
 
 
