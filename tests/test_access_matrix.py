@@ -13,6 +13,7 @@ from shared_lib.prove._matrix import MATRIX
 from shared_lib.prove._routes import (
     InstallationSecrets,
     check_routes,
+    check_routes_unauthenticated,
     read_signing_key,
 )
 from tests.conftest import MakeSystem

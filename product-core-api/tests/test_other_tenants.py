@@ -11,7 +11,7 @@ from app.core.middleware import get_current_user
 from app.core.settings import CoreSettings
 from app.main import create_app
 from shared_lib.checks import Check
-from shared_lib.prove._principals import Cast
+from shared_lib.prove._principals import Cast, Cell
 from shared_lib.prove._principals_demo import Neighbour, Stage
 from shared_lib.prove._routes import read_operations
 from shared_lib.prove._routes_document import Operation
@@ -59,7 +59,7 @@ async def stage(
     admin: asyncpg.Connection, issuer: TokenIssuer, make_tenant: MakeOrganization
 ) -> Stage:
     own, other = await make_tenant(), await make_tenant()
-    tokens = {
+    tokens: dict[Cell, str | None] = {
         (each, AccessMode.ACTIVE): await token_of(admin, issuer, own.id, each) for each in ATTACKERS
     }
     return Stage(
