@@ -40,25 +40,26 @@ def write_report(path: Path, checks: Sequence[Check], key: AuditKey, about: dict
     signature_of(path).write_text(f"{key.sign(content, REPORT)}\n")
 
 
-def verify(
-    file: Annotated[Path, typer.Argument(help="The report.", exists=True, dir_okay=False)],
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            help="The public keys, as the core has published them: works offline.",
-            exists=True,
-            dir_okay=False,
-            show_default=False,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None, typer.Option(help="The core's URL, to ask for them.", show_default=False)
-    ] = None,
-    signature: Annotated[
-        Path | None,
-        typer.Option(help="The signature, if it is not FILE.jws.", exists=True, show_default=False),
-    ] = None,
-) -> None:
+_Report = Annotated[Path, typer.Argument(help="The report.", exists=True, dir_okay=False)]
+_Key = Annotated[
+    Path | None,
+    typer.Option(
+        help="The public keys, as the core has published them: works offline.",
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+    ),
+]
+_Url = Annotated[
+    str | None, typer.Option(help="The core's URL, to ask for them.", show_default=False)
+]
+_Signature = Annotated[
+    Path | None,
+    typer.Option(help="The signature, if it is not FILE.jws.", exists=True, show_default=False),
+]
+
+
+def verify(file: _Report, key: _Key = None, url: _Url = None, signature: _Signature = None) -> None:
     """Verify that a report is, to the byte, what an audit key has signed; status 1 when not.
 
     It says nothing about the deployment of now, and it is worth what the keys are worth: whoever
