@@ -44,7 +44,7 @@ def told(answer: httpx.Response) -> tuple[int, str]:
 
 @pytest.mark.parametrize("before", [False, True], ids=["committed", "never asked"])
 async def test_a_repeat_under_its_key_happens_once(
-    settings: CoreSettings, tenant: Tenant, admin: asyncpg.Connection, before: bool
+    settings: CoreSettings, tenant: Tenant, admin: asyncpg.Connection, *, before: bool
 ) -> None:
     headers = {**tenant.headers(), "Idempotency-Key": str(uuid7())}
     async with behind_a_proxy(settings) as (proxy, client):

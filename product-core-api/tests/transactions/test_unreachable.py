@@ -104,4 +104,4 @@ async def test_what_was_given_up_and_cancelled_leaves_a_good_connection(
 
 
 def _is_busy(connection: asyncpg.Connection) -> bool:
-    return bool(connection._protocol._is_cancelling())  # noqa: SLF001  asyncpg has no other word
+    return bool(connection._protocol._is_cancelling())
