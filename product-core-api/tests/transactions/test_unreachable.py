@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.core.settings import CoreSettings
 from shared_lib.errors import DatabaseUnavailable
 from shared_lib.tenancy import Database
-from shared_lib.testing.proxy import Proxy, passes, proxied, silent
+from shared_lib.testing.proxy import Proxy, passes, proxied, resets, silent
 from tests.conftest import Tenant
 from tests.transactions.conftest import serve
 
@@ -46,6 +46,37 @@ async def test_a_database_that_is_away(settings: CoreSettings, tenant: Tenant) -
         await proxy.open()
         for _ in range(6):
             assert (await ask()).status_code == 200
+
+
+async def test_a_service_that_starts_first_waits_for_its_database(
+    settings: CoreSettings, tenant: Tenant
+) -> None:
+    url = settings.app_database_url.get_secret_value()
+    async with proxied(url) as proxy:
+        proxy.behaviour = resets
+        starting = serve(settings, app_database_url=SecretStr(proxy.url(url)))
+        entering = asyncio.create_task(starting.__aenter__())
+        while len(proxy.passages) < 2:  # noqa: ASYNC110  the service asks, nobody signals
+            await asyncio.sleep(0.01)
+        proxy.behaviour = passes
+        client = await entering
+        try:
+            served = await client.get("/api/v1/popups", headers=tenant.headers())
+            assert served.status_code == 200
+        finally:
+            await starting.__aexit__(None, None, None)
+
+
+async def test_a_service_does_not_wait_for_a_password_to_become_right(
+    settings: CoreSettings,
+) -> None:
+    url = settings.app_database_url.get_secret_value()
+    async with proxied(url) as proxy:
+        wrong = proxy.url(url.replace(":", ":wrong-", 2).replace(":wrong-", ":", 1))
+        with pytest.raises(DatabaseUnavailable):
+            async with serve(settings, app_database_url=SecretStr(wrong)):
+                pass
+        assert len(proxy.passages) == 1
 
 
 async def test_a_statement_without_an_answer_is_the_same_in_a_session(

@@ -21,6 +21,8 @@ class Passage:
 
     client: Stream
     connect: Callable[[], Awaitable[Stream]]
+    repeated: int = 0
+    """Bytes of an answer without an end that were sent so far."""
 
 
 async def passes(passage: Passage) -> None:
@@ -64,6 +66,7 @@ def answers(raw: bytes, *, repeated: bytes = b"") -> Behaviour:
         while repeated:
             writer.write(repeated)
             await writer.drain()
+            passage.repeated += len(repeated)
         writer.write_eof()
         while await reader.read(_CHUNK):
             pass
@@ -129,8 +132,8 @@ class Proxy:
     target: tuple[str, int]
     behaviour: Behaviour = passes
     port: int = 0
-    connections: int = 0
-    """How many were made so far."""
+    passages: list[Passage] = field(default_factory=list)
+    """Every connection that was made so far."""
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -168,7 +171,6 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         opened = [writer]
-        self.connections += 1
 
         async def connect() -> Stream:
             stream = await asyncio.open_connection(*self.target)
@@ -176,8 +178,10 @@ class Proxy:
             return stream
 
         try:
+            passage = Passage((reader, writer), connect)
+            self.passages.append(passage)
             with suppress(OSError, asyncio.IncompleteReadError):
-                await self.behaviour(Passage((reader, writer), connect))
+                await self.behaviour(passage)
         finally:
             for each in opened:
                 each.transport.abort()
