@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import httpx
@@ -85,8 +86,8 @@ async def test_a_connection_that_died_before_commit_has_done_nothing(
         await db.execute(text("UPDATE popups SET name = 'changed' WHERE true"))
         pid = (await db.execute(text("SELECT pg_backend_pid()"))).scalar_one()
         await admin.execute("SELECT pg_terminate_backend($1, 5000)", pid)
-        connection = (await (await db.connection()).get_raw_connection()).driver_connection
-        while not connection.is_closed():  # as long as our end has not heard of it
+        raw: Any = await (await db.connection()).get_raw_connection()
+        while not raw.driver_connection.is_closed():  # as long as our end has not heard of it
             await admin.execute("SELECT 1")
         return "done"
 

@@ -152,8 +152,14 @@ class Database:
 
     async def check(self) -> None:
         """Raise unless a connection can be had and answers: a readiness check."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        lease = await self.lease()
+        try:
+            await lease.connection.execute("SELECT 1")
+        except BaseException:
+            lease.discard()  # whoever asks does not wait for a rollback too
+            raise
+        finally:
+            lease.release()
 
     def turn_over(self) -> None:
         """Called by a lease that ended."""

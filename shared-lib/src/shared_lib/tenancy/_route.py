@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
 from msgspec import json
+from starlette.requests import ClientDisconnect
 from typing_extensions import override
 
 from shared_lib.audit import Outcome
@@ -93,6 +94,8 @@ async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> R
 async def _perform_recorded(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
     try:
         response = await _perform(unit, request, handler)
+    except ClientDisconnect:
+        raise  # nothing was asked for: the request never came in full
     except OutcomeUnknown:
         # If it was committed, that told of it; that it was not is all that may stay untold.
         with suppress(AuditUnavailable):

@@ -168,9 +168,11 @@ class Proxy:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Here, for a task that is cut before it begins runs no line of its own.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened = [writer]
+        opened: list[asyncio.StreamWriter] = []
 
         async def connect() -> Stream:
             stream = await asyncio.open_connection(*self.target)
