@@ -10,8 +10,6 @@ from tests.system import System
 
 pytestmark = pytest.mark.database
 
-ROUNDS = 2
-
 
 @pytest.fixture(scope="module")
 def stricken(make_system: MakeSystem) -> System:
@@ -22,15 +20,14 @@ def stricken(make_system: MakeSystem) -> System:
 def test_a_process_is_killed(stricken: System, name: str) -> None:
     process = getattr(stricken, name)
     with telling(stricken) as facts, writing(stricken) as at_work:
-        for _ in range(ROUNDS):
-            at_work.wait_for_more(Outcome.DONE)
-            facts.wait_for_more()
-            process.kill()
-            if name == "core":
-                at_work.wait_for_more(Outcome.UNKNOWN)
-            else:
-                at_work.wait_for_more(Outcome.DONE)  # nobody needs it to write popups
-            process.up()
+        at_work.wait_for_more(Outcome.DONE)
+        facts.wait_for_more()
+        process.kill()
+        if name == "core":
+            at_work.wait_for_more(Outcome.UNKNOWN)
+        else:
+            at_work.wait_for_more(Outcome.DONE)  # nobody needs it to write popups
+        process.up()
         at_work.wait_for_more(Outcome.DONE)
         facts.wait_for_more()
 
@@ -38,6 +35,7 @@ def test_a_process_is_killed(stricken: System, name: str) -> None:
 def test_everything_is_killed_at_once(stricken: System) -> None:
     with telling(stricken) as facts, writing(stricken) as at_work:
         facts.wait_for_more()
+        at_work.wait_for_more(Outcome.DONE)
         for process in stricken.processes:
             process.kill()
         for process in stricken.processes:
