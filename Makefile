@@ -37,6 +37,7 @@ docs: $(INSTALLED) ## Write the reference pages in docs/reference
 	@for service in identity-service product-core-api; do \
 	  (cd $$service && $(BIN)/python -m app.reference ../docs/reference) || exit 1; \
 	done
+	@$(BIN)/python -m shared_lib.testing.hostile docs/reference
 
 # Both services are a package called app: one process each, in its own directory. Exit status 5
 # means that no test was selected, which a narrowing PYTEST_ADDOPTS may ask for.
