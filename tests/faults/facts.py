@@ -43,9 +43,12 @@ class Facts:
 
     def wait_for_more(self, more: int = 2) -> None:
         """Wait until so many more organizations and sign-outs were acknowledged."""
-        for what, acknowledged in (("organizations", self.names), ("sign-outs", self.ended)):
-            wanted = len(acknowledged) + more
-            eventually(f"{more} more {what}", lambda a=acknowledged, w=wanted: len(a) >= w)
+        organizations, sign_outs = len(self.names) + more, len(self.ended) + more
+
+        def are_there() -> bool:
+            return len(self.names) >= organizations and len(self.ended) >= sign_outs
+
+        eventually(f"{more} more organizations and sign-outs", are_there)
 
     def found_organizations(self, admin: Caller) -> None:
         """Create one after the other, and suspend every second one."""
@@ -126,7 +129,7 @@ class Facts:
         faults = list(self.unclear)
         for database in ("identity", "product"):
             self._rows(database, _DUE)
-            eventually(f"{database} has told", lambda d=database: not self._rows(d, _WAITING))
+            self._wait_until_told(database)
             faults += [f"held: {tuple(row)}" for row in self._rows(database, _HELD)]
         for request_id in self.done:
             events = self._rows("product", _EVENTS, request_id)[0][0]
@@ -141,6 +144,9 @@ class Facts:
             if times != 1:
                 faults.append(f"session {session_id} is revoked {times} times")
         return faults
+
+    def _wait_until_told(self, database: str) -> None:
+        eventually(f"{database} has told", lambda: not self._rows(database, _WAITING))
 
     def _faults_of_organizations(self) -> Iterator[str]:
         organizations = [tuple(row) for row in self._rows("product", _ORGANIZATIONS)]

@@ -126,7 +126,8 @@ class Ledger:
             by_name.setdefault(row.name, []).append(row)
         for thing in self._things:
             here = by_name.pop(thing.name, [])
-            values = {row.value for row in here if row.tenant == thing.tenant} or {None}
+            values: set[Value] = {row.value for row in here if row.tenant == thing.tenant}
+            values = values or {None}
             if any(row.tenant != thing.tenant for row in here):
                 yield f"{thing.name}: in another tenant"
             if len(here) > 1:
