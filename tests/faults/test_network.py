@@ -23,7 +23,7 @@ from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import MakeSystem
 from tests.faults.ledger import Outcome
 from tests.faults.network import Line, Network, networking
-from tests.faults.writers import NO_LIMITS, answer_of, writing
+from tests.faults.writers import NO_LIMITS, REFUSED, answer_of, writing
 from tests.people import Caller, refusal, sign_in
 from tests.system import System, eventually, quiet_port
 
@@ -176,7 +176,7 @@ def test_commits_without_an_answer(wired: Wired, *, before: bool) -> None:
         for _ in range(3):
             at_work.wait_for_more(Outcome.DONE)
             wired.to_database.behave(cuts_commit(before=before))
-            at_work.wait_for_more(Outcome.UNKNOWN)
+            at_work.wait_for_more(*REFUSED)
             wired.to_database.heal()
         at_work.wait_for_more(Outcome.DONE)
 

@@ -9,13 +9,12 @@ import pytest
 from tests.cluster import Cluster
 from tests.faults.ledger import Outcome
 from tests.faults.server import OwnServer, own_server
-from tests.faults.writers import NO_LIMITS, Writing, writing
+from tests.faults.writers import NO_LIMITS, REFUSED, Writing, writing
 from tests.people import sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.database
 
-REFUSED = (Outcome.NOT_DONE, Outcome.UNKNOWN)
 WORKING = (
     " FROM pg_stat_activity WHERE datname = current_database()"
     " AND usename = 'product_app' AND state <> 'idle'"

@@ -19,6 +19,7 @@ WRITERS = tuple(
     f"{role}@{org}.example.com" for org in ("acme", "globex") for role in ("owner", "standard")
 )
 NO_LIMITS = {f"RATE_LIMIT_{whose}": "off" for whose in ("PRINCIPAL", "ORGANIZATION", "ADDRESS")}
+REFUSED = (Outcome.NOT_DONE, Outcome.UNKNOWN)
 _PAUSE = 0.02  # seconds between two attempts, or everybody would spin on a refused port
 
 ROWS = "SELECT tenant_id, name, tagline FROM popups WHERE name LIKE $1 || '%'"
@@ -29,7 +30,9 @@ CHANGES = (
 
 
 class Stopped(Exception):
-    """The test gave the writers up: what they were about to do stays open."""
+    """The test gave the writers up, or one was told what nobody can act upon: what it was about to
+    do stays open.
+    """
 
 
 @dataclass
@@ -69,13 +72,11 @@ def writing(system: System) -> Iterator[Writing]:
         futures = [pool.submit(_write, at_work, caller) for caller in callers]
         try:
             yield at_work
-        except BaseException:
-            at_work.given_up.set()
-            raise
-        finally:
             at_work.stop.set()
-        for future in futures:
-            future.result(PATIENCE)
+            for future in futures:
+                future.result(PATIENCE)
+        finally:
+            at_work.given_up.set()
     faults = at_work.ledger.faults(find(system, at_work.name))
     assert not faults, "\n".join(faults)
 
@@ -89,7 +90,7 @@ def _write(at_work: Writing, caller: Caller) -> None:
             try:
                 writer.live_one_life(number)
             except Stopped:
-                return
+                continue
 
 
 @dataclass
@@ -126,6 +127,8 @@ class _Writer:
             if self.at_work.ledger.note(thing, wanted, answer) is Outcome.DONE:
                 assert response is not None
                 return response
+            if not answer.is_clear:
+                raise Stopped
             self._pause()
 
     def _check(self, thing: Thing, path: str, expected: int) -> None:
