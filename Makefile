@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check migrate migration docs
+.PHONY: help install up test lint check checkers migrate migration docs
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -73,9 +73,12 @@ check: lint ## Check style and types
 	@$(call mypy,product-core-api,app tests migrations/env.py)
 	@$(call mypy,.,infra tests)
 
+checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
+	@$(BIN)/python -m infra.checkers $(ONLY)
+
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"
-	@.uv/bin/uv sync --quiet --frozen --all-packages --python .uv/bin/python
+	@.uv/bin/uv sync --quiet --frozen --all-packages --all-groups --python .uv/bin/python
 	@touch $@
 
 .uv/uv-$(UV_VERSION):
