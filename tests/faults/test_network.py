@@ -63,7 +63,6 @@ STARTED = (
     "SELECT (SELECT count(*) FROM support_sessions)"
     " + (SELECT count(*) FROM audit_events WHERE action = 'support_sessions.start'"
     " AND outcome = 'succeeded')"
-    " + (SELECT count(*) FROM jobs WHERE kind = 'send_support_started')"
 )
 
 

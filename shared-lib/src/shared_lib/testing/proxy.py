@@ -152,6 +152,11 @@ class Proxy:
     async def refuse(self) -> None:
         """Cut every connection and refuse further ones."""
         if self._server is not None:
+            for listening in self._server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            # asyncio loses the socket of a connection that it accepts while its server is closed.
+            for _ in range(2):
+                await asyncio.sleep(0)
             self._server.close()
             self._server = None
         await self.cut()
