@@ -8,8 +8,6 @@ from fastapi import Depends
 from shared_lib.caller import Caller
 from shared_lib.tenancy import (
     ANY_MODE,
-    READ_MODES,
-    WRITE_MODES,
     Access,
     AccessMode,
     Guard,
@@ -63,16 +61,21 @@ def require_permission(
     resource: str,
     verb: str,
     *,
-    modes: frozenset[AccessMode] | None = None,
+    owner_modes: frozenset[AccessMode] | None = None,
     support: bool = True,
     audited: bool = False,
 ) -> Any:
     """Declare that an operation on an organization's rows needs `resource:verb`.
 
-    `modes` beyond the default ones are for owners. `support=False` keeps support sessions out.
+    `owner_modes`: the access modes in which it works for owners. `support=False` keeps support
+    sessions out.
     """
     return _declared(
-        Scope.ORGANIZATION, f"{resource}:{verb}", modes=modes, support=support, audited=audited
+        Scope.ORGANIZATION,
+        f"{resource}:{verb}",
+        owner_modes=owner_modes,
+        support=support,
+        audited=audited,
     )
 
 
@@ -89,11 +92,12 @@ def admission(operation: Operation, caller: Caller) -> str:
     token = caller.token
     if token is None:
         return ""
+    modes = operation.owner_modes if token.role == "owner" else operation.modes
     return call(
         "public.admit",
         token.role == "client",
         operation.writes,
-        _mode_bits(operation.modes, operation.writes, token.role == "owner"),
+        _mode_bits(modes),
         token.tenant_id,
         token.session_id,
         token.iat,
@@ -102,10 +106,8 @@ def admission(operation: Operation, caller: Caller) -> str:
 
 
 @cache
-def _mode_bits(modes: frozenset[AccessMode], writes: bool, owner: bool) -> int:  # noqa: FBT001
-    """The access modes of an operation, as `admit` takes them; those beyond are for owners."""
-    if not owner:
-        modes &= WRITE_MODES if writes else READ_MODES
+def _mode_bits(modes: frozenset[AccessMode]) -> int:
+    """Access modes as `admit` takes them."""
     return sum(_MODE_BITS[mode] for mode in modes)
 
 

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Exceptions:
-    """`every_row`: table and role that see all of it, limited by grants. `keys`: unique across
-    organizations. `of_actors`: bound to whoever acts, not to a tenant.
+    """`roles` are all that the database has. `every_row`: table and role that see all of it,
+    limited by grants. `keys`: unique across organizations. `indexes` that do not lead with the
+    tenant. `append_only`: tables that nobody changes.
     """
 
+    roles: tuple[str, ...]
     every_row: frozenset[tuple[str, str]]
     keys: frozenset[str]
+    indexes: frozenset[str]
     definer_functions: frozenset[str]
     global_with_tenant: frozenset[str] = frozenset()
-    of_actors: frozenset[str] = frozenset()
+    append_only: frozenset[str] = frozenset()
 
 
 EXCEPTIONS = {
     "identity": Exceptions(
+        roles=("owner", "definer", "app", "auth", "platform", "worker"),
         every_row=frozenset(
             {
                 # Jobs and security events are put in by whoever changes something, also before an
@@ -42,6 +46,18 @@ EXCEPTIONS = {
             }
         ),
         keys=frozenset(),
+        indexes=frozenset(
+            {
+                # Whoever follows a link or authenticates itself names no organization.
+                "ix_invitations_id",
+                "ix_service_account_secrets_account_id",
+                "ix_service_accounts_id",
+                # In which organizations is this person?
+                "ix_memberships_person_id",
+                # What is due, in any organization.
+                "ix_jobs_due",
+            }
+        ),
         definer_functions=frozenset(
             {
                 "accept_invitation",
@@ -56,8 +72,11 @@ EXCEPTIONS = {
                 "solely_owned",
             }
         ),
+        # Where somebody signed in; read before anyone is known.
+        global_with_tenant=frozenset({"sign_in_sessions"}),
     ),
     "product": Exceptions(
+        roles=("owner", "definer", "app", "platform", "worker"),
         every_row=frozenset(
             {
                 # A person who founds an organization has none yet whose rows he could insert.
@@ -80,8 +99,25 @@ EXCEPTIONS = {
             }
         ),
         keys=frozenset({"uq_organizations_slug"}),
+        indexes=frozenset(
+            {
+                # Staff read across organizations.
+                "ix_audit_events_of_actor",
+                "ix_audit_events_of_all",
+                "ix_organizations_newest",
+                "ix_support_sessions_agent",
+                "uq_organizations_slug",
+                # What somebody has founded, before anything of it is his organization's.
+                "ix_organizations_founder",
+                # Admission, and the end of an agent's sign-in session.
+                "ix_support_sessions_id",
+                "ix_support_sessions_live_sid",
+                "ix_jobs_due",
+            }
+        ),
         definer_functions=frozenset({"admit", "found_organization", "record_row_history"}),
         # An end that holds for one organization; read by admission only.
         global_with_tenant=frozenset({"revocations"}),
+        append_only=frozenset({"audit_events", "row_history"}),
     ),
 }

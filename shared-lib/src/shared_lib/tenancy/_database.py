@@ -9,12 +9,12 @@ from typing import Any
 import asyncpg
 import structlog
 from sqlalchemy import PoolProxiedConnection, event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared_lib.errors import DatabaseUnavailable
-from shared_lib.postgres import TenantConnection, is_fit
+from shared_lib.postgres import TenantConnection, is_fit, is_idle
 
 _ROLLBACK_TIMEOUT = 5.0
 _log = structlog.get_logger(__name__)
@@ -31,14 +31,16 @@ class Lease:
         self.connection: asyncpg.Connection = fairy.driver_connection
 
     async def roll_back(self) -> None:
-        """End whatever transaction is open; a connection that cannot is thrown away.
+        """End whatever is under way or open; a connection that cannot is thrown away.
 
         Swallows what goes wrong: it runs while another error, or a cancellation, is on its way.
         """
-        if self.connection.is_closed() or not self.connection.is_in_transaction():
+        if self.connection.is_closed() or is_idle(self.connection):
             return
         try:
-            await self.connection.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT)
+            # The driver's own limit begins when the statement before has been cancelled.
+            async with asyncio.timeout(_ROLLBACK_TIMEOUT):
+                await self.connection.execute("ROLLBACK")
         except BaseException as error:
             self.connection.terminate()
             if not isinstance(error, Exception):
@@ -90,9 +92,14 @@ class Database:
         pool_size: int,
         pool_timeout: float,
         application_name: str,
+        command_timeout: float = 10.0,
         **server_settings: str,
     ) -> None:
-        """`server_settings` are sent when a connection is made, beside the application's name."""
+        """`server_settings` are sent when a connection is made, beside the application's name.
+
+        `command_timeout` (seconds) is longer than the server's own limit: it is for a server that
+        does not answer at all.
+        """
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -104,7 +111,7 @@ class Database:
                 "connection_class": TenantConnection,
                 # Statements would be prepared anew every 300 s otherwise.
                 "max_cached_statement_lifetime": 0,
-                "command_timeout": 10,
+                "command_timeout": command_timeout,
                 "timeout": 5,
                 "server_settings": {"application_name": application_name, **server_settings},
             },
@@ -117,6 +124,7 @@ class Database:
         # Who drops a Database without closing it has not leaked its connections.
         weakref.finalize(self, _give_back, self._idle).atexit = False
         event.listen(self.engine.sync_engine, "checkout", _refuse_unfit)
+        event.listen(self.engine.sync_engine, "handle_error", _not_reached)
 
     async def lease(self) -> Lease:
         """A connection, without a transaction. Raises DatabaseUnavailable."""
@@ -156,8 +164,14 @@ class Database:
 
     async def check(self) -> None:
         """Raise unless a connection can be had and answers: a readiness check."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        lease = await self.lease()
+        try:
+            await lease.connection.execute("SELECT 1")
+        except BaseException:
+            lease.discard()  # whoever asks does not wait for a rollback too
+            raise
+        finally:
+            lease.release()
 
     def keep(self, connection: PoolProxiedConnection) -> None:
         """Called by a lease that ended and leaves its connection fit for the next."""
@@ -195,3 +209,9 @@ def _refuse_unfit(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
     """Make the pool replace a connection that died or was left in a transaction."""
     if not is_fit(dbapi_connection.driver_connection):
         raise DisconnectionError
+
+
+def _not_reached(context: ExceptionContext) -> DatabaseUnavailable | None:
+    """What a session raises for a server that does not answer, which SQLAlchemy passes as it is."""
+    is_away = isinstance(context.original_exception, OSError)
+    return DatabaseUnavailable() if is_away else None

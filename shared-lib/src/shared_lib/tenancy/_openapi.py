@@ -17,6 +17,7 @@ from shared_lib.errors import (
     KeysUnavailable,
     MissingPermission,
     MissingToken,
+    OutcomeUnknown,
     RateLimited,
     ReadOnly,
     TenantBlocked,
@@ -97,8 +98,12 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
         "scope": operation.scope,
         "permissions": operation.permissions,
         "writes": operation.writes,
+        "roles": None if operation.roles is None else sorted(operation.roles),
         "modes": sorted(operation.modes),
+        "owner_modes": sorted(operation.owner_modes),
         "support": all(each.support and not each.people for each in operation.accesses),
+        "programs": all(each.programs and not each.people for each in operation.accesses),
+        "staff": not any(each.people for each in operation.accesses),
         "audited": operation.audited,
     }
 
@@ -145,6 +150,8 @@ def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[Ap
     if operation.scope is Scope.PUBLIC:
         return
     yield from (MissingToken, TokenRevoked, DatabaseUnavailable)
+    if operation.writes:
+        yield OutcomeUnknown
     yield MissingPermission
     if operation.scope is Scope.SERVICE:
         return

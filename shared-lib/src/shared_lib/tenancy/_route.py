@@ -1,14 +1,17 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
+from contextlib import suppress
+
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
 from msgspec import json
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope as ASGIScope
 from typing_extensions import override
 
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
-from shared_lib.errors import InternalError, answer
+from shared_lib.errors import AuditUnavailable, InternalError, OutcomeUnknown, answer
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
@@ -105,6 +108,13 @@ async def _perform_own(unit: Unit[Tx], request: Request, handler: Handler) -> Re
 async def _perform_recorded(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     try:
         response = await _perform(unit, request, handler)
+    except ClientDisconnect:
+        raise  # nothing was asked for: the request never came in full
+    except OutcomeUnknown:
+        # If it was committed, that told of it; that it was not is all that may stay untold.
+        with suppress(AuditUnavailable):
+            await unit.record_apart(request, Outcome.FAILED, OutcomeUnknown.code)
+        raise
     except Exception as error:
         status, code = _answer(error, request)
         await unit.record_apart(request, _outcome(status)[0], code)
