@@ -82,7 +82,8 @@ class Database:
     DatabaseUnavailable. The semaphore in front of the pool keeps waiters out of the pool's own
     queue, which is slower and not first come, first served. Connections that are idle stay checked
     out of SQLAlchemy's pool, which makes and closes them: a checkout is a greenlet, and costs more
-    than a statement. The one used last is used next.
+    than a statement. So the pool has none to give to anybody else: lease, and leave `engine` alone.
+    The one used last is used next.
     """
 
     def __init__(
