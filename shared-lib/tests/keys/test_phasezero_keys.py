@@ -124,6 +124,20 @@ async def test_revoke_of_a_key_that_there_is_not_leaves_nothing(
     assert await connection.fetchval("SELECT count(*) FROM jobs") == 0
 
 
+@pytest.mark.parametrize("kid", ["-tA4x", "--reasonable", "-", "--help-me"])
+async def test_a_kid_may_begin_with_a_dash(
+    operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore, kid: str
+) -> None:
+    await store.ensure(connection)
+    await connection.execute(
+        "UPDATE signing_keys SET kid = $1 WHERE state = 'next'",
+        kid,
+    )
+    done = await operator.run("keys", "revoke", kid, "--reason", "Stolen", "--json")
+    assert done.status == 0, done.err
+    assert json.loads(done.out)["kid"] == kid
+
+
 async def test_rotate_says_what_it_did(
     operator: Operator, connection: asyncpg.Connection, store: SigningKeyStore
 ) -> None:

@@ -65,7 +65,8 @@ def rotate_keys(env_file: EnvFile = None, as_json: AsJson = False) -> None:  # n
         _print_rotation(rotation)
 
 
-@app.command("revoke")
+# One kid in 64 begins with a dash, as options do.
+@app.command("revoke", context_settings={"ignore_unknown_options": True})
 def revoke_key(
     kid: Annotated[str, typer.Argument(help="The key, as `phasezero keys list` shows it.")],
     reason: Annotated[str, typer.Option(help="Why: it stands in the audit trail.")],
