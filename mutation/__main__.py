@@ -91,7 +91,9 @@ class Report:
         lines += [f"NOT NOTICED {each.kind}: {each.name}" for each in self._unnoticed]
         lines += [f"NOT TRIED {each.kind}: {each.name}: {each.error}" for each in self._broken]
         if self._equivalent:
-            lines.append(f"{len(self._equivalent)} change nothing that matters, each for its reason")
+            lines.append(
+                f"{len(self._equivalent)} change nothing that matters, each for its reason"
+            )
         if self._seed:
             lines.append(f"a sample, chosen by --seed {self._seed}")
         total, good = len(self._counted), sum(noticed.values())

@@ -242,8 +242,12 @@ def _refuses(statement: ast.stmt) -> bool:
 
 
 def _is_refusing(body: list[ast.stmt]) -> bool:
-    return any(_refuses(inner) for statement in body for inner in ast.walk(statement)
-               if isinstance(inner, ast.stmt))
+    return any(
+        _refuses(inner)
+        for statement in body
+        for inner in ast.walk(statement)
+        if isinstance(inner, ast.stmt)
+    )
 
 
 def _lines(node: ast.AST) -> range:

@@ -10,12 +10,9 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 from mutation._operators import Candidate, candidates, replaced
+from mutation._verdict import NotApplied
 
-__all__ = ["NotApplied", "SourceMutation", "apply", "source_mutations"]
-
-
-class NotApplied(Exception):
-    """A mutation that changed nothing in this process: it proves nothing."""
+__all__ = ["SourceMutation", "apply", "source_mutations"]
 
 
 @dataclass(frozen=True, eq=False)

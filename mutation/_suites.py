@@ -109,7 +109,11 @@ SOURCES = {
         "gate",
         _IDENTITY,
         ("app.core.settings", "app.core.access"),
-        ("tests/core/test_settings.py", "tests/core/test_start.py", "tests/members/test_admission.py"),
+        (
+            "tests/core/test_settings.py",
+            "tests/core/test_start.py",
+            "tests/members/test_admission.py",
+        ),
     ),
     "guard": SourceSuite(
         "guard",

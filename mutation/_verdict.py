@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["BROKEN", "Verdict", "read_verdicts", "write_verdict"]
+__all__ = ["NotApplied", "Verdict", "read_verdicts", "write_verdict"]
 
-BROKEN = "broken"
+
+class NotApplied(Exception):
+    """A mutation that changed nothing: that nobody misses anything proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)

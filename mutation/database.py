@@ -19,10 +19,6 @@ from shared_lib.testing.postgres import Cluster, start_cluster
 _OF_THE_SERVER = "version"  # no fault of ours
 
 
-class NotApplied(Exception):
-    """Nothing that the catalogue says differs."""
-
-
 class _Checks:
     """What looks at a database inside the transaction that changed it."""
 

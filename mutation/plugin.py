@@ -1,24 +1,23 @@
-"""A pytest plugin that runs the collected tests once as they are, then once per mutation."""
+"""A pytest plugin: in place of running the collected tests, it asks them about mutations."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from importlib import import_module
 
+import asyncpg
 import pytest
 
-from mutation._forked import Died, TookTooLong, in_child
-from mutation._items import Outcome, run_items
 from mutation._reach import Reach
-from mutation._source import NotApplied, SourceMutation, apply, source_mutations
-from mutation._suites import SOURCES, SourceSuite
+from mutation._routines import Routine, RoutineMutation, read_routines, routine_mutations
+from mutation._source import SourceMutation, apply, source_mutations
+from mutation._suites import ROUTINES, SOURCES, RoutineSuite, SourceSuite
 from mutation._task import Task
-from mutation._verdict import Verdict, write_verdict
-
-_BASELINE_SECONDS = 300.0
-_SPARE_SECONDS = 30.0  # beside several times what the tests took before
-
-
-class BaselineFailed(Exception):
-    """The tests fail without any mutation: nothing can be counted."""
+from mutation._trial import Trial, likeliest_first
+from mutation._verdict import NotApplied, Verdict, write_verdict
+from shared_lib.testing.postgres import running_cluster
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,75 +26,102 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     if session.testsfailed:
         raise session.Interrupted(f"{session.testsfailed} errors during collection")
     task = Task.from_environment()
-    _Sources(session, task, SOURCES[task.suite]).run()
+    trial = Trial(session)
+    verdicts = (
+        _of_sources(task, trial, SOURCES[task.suite])
+        if task.suite in SOURCES
+        else _of_routines(task, trial, ROUTINES[task.suite])
+    )
+    for verdict in verdicts:
+        write_verdict(task.file, verdict)
     return True
 
 
-class _Sources:
-    """One suite of source mutations against the tests that were collected."""
+def _of_sources(task: Task, trial: Trial, suite: SourceSuite) -> Iterator[Verdict]:
+    modules = [import_module(name) for name in suite.modules]
+    mutations = task.chosen(list(source_mutations(suite.kind, modules)))
+    reach = Reach(mutation.path for mutation in mutations)
+    if not task.only_list and not task.sample:
+        trial.baseline(reach)
 
-    def __init__(self, session: pytest.Session, task: Task, suite: SourceSuite) -> None:
-        self._session = session
-        self._task = task
-        modules = [import_module(name) for name in suite.modules]
-        self._mutations = task.chosen(list(source_mutations(suite.kind, modules)))
-        self._reach = Reach(mutation.path for mutation in self._mutations)
-        self._seconds: dict[str, float] = {}
-
-    def run(self) -> None:
-        if not self._task.only_list:
-            self._baseline()
-        for mutation in self._mutations:
-            write_verdict(self._task.file, self._verdict(mutation))
-
-    def _baseline(self) -> None:
-        def work() -> tuple[Outcome, list[tuple[str, int, list[str]]]]:
-            outcome = run_items(self._session, self._session.items, reach=self._reach)
-            return outcome, self._reach.dump()
-
-        outcome, reached = in_child(work, seconds=_BASELINE_SECONDS)
-        if outcome.failed:
-            raise BaselineFailed(f"{outcome.failed}: {outcome.message}")
-        self._reach.load(reached)
-        self._seconds = outcome.seconds
-
-    def _verdict(self, mutation: SourceMutation) -> Verdict:
-        by: tuple[str, ...] = ()
-        error = ""
-        if not self._task.only_list:
-            try:
-                by = self._noticed(mutation)
-            except NotApplied as fault:
-                error = str(fault)
-        return Verdict(mutation.kind, mutation.where, mutation.what, by, error)
-
-    def _noticed(self, mutation: SourceMutation) -> tuple[str, ...]:
-        tests = self._tests(mutation)
-        seconds = 5 * sum(self._seconds[test.nodeid] for test in tests) + _SPARE_SECONDS
-
-        def work() -> Outcome | NotApplied:
-            try:
-                apply(mutation)
-            except NotApplied as fault:
-                return fault
-            return run_items(self._session, tests)
-
-        try:
-            answer = in_child(work, seconds=seconds)
-        except TookTooLong:
-            return ("the tests never ended",)
-        except Died as death:
-            return (f"the tests' process died: {death}",)
-        if isinstance(answer, NotApplied):
-            raise answer
-        return (answer.failed,) if answer.failed else ()
-
-    def _tests(self, mutation: SourceMutation) -> Sequence[pytest.Item]:
-        """Those that run the changed lines, the likeliest first."""
+    def tests(mutation: SourceMutation) -> Sequence[pytest.Item]:
+        """Those that run the changed lines; for a sample it takes longer to know them."""
+        if task.sample:
+            return likeliest_first(mutation.what, trial.items)
         candidate = mutation.candidate
-        reaching = self._reach.tests(mutation.path, candidate.lines)
-        refused = self._reach.tests(mutation.path, candidate.refusing)
-        items = [item for item in self._session.items if item.nodeid in reaching | refused]
-        return sorted(
-            items, key=lambda item: (item.nodeid not in refused, self._seconds[item.nodeid])
-        )
+        refused = reach.tests(mutation.path, candidate.refusing)
+        reaching = refused | reach.tests(mutation.path, candidate.lines)
+        reached = trial.by_speed(item for item in trial.items if item.nodeid in reaching)
+        return sorted(reached, key=lambda item: item.nodeid not in refused)
+
+    for mutation in mutations:
+        verdict = Verdict(mutation.kind, mutation.where, mutation.what)
+        if not task.only_list:
+            verdict = _tried(verdict, trial, tests(mutation), apply=partial(apply, mutation))
+        yield verdict
+
+
+def _of_routines(task: Task, trial: Trial, suite: RoutineSuite) -> Iterator[Verdict]:
+    cluster = running_cluster()
+    template = cluster.admin_url(cluster.template)
+    routines = asyncio.run(_read(template))
+    mutations = task.chosen(
+        [mutation for routine in routines for mutation in routine_mutations(routine)]
+    )
+    for mutation in mutations:
+        name = mutation.routine.name
+        verdict = Verdict("admission", f"{suite.database} {name}", mutation.what)
+        if name not in suite.tests:
+            verdict = replace(verdict, error="no tests are named for this function")
+        elif not task.only_list:
+            named = [item for item in trial.items if item.nodeid.startswith(suite.tests[name])]
+            tests = likeliest_first(mutation.what, named)
+            verdict = _tried(verdict, trial, tests, within=_in_template(template, mutation))
+        yield verdict
+
+
+def _tried(
+    verdict: Verdict,
+    trial: Trial,
+    tests: Sequence[pytest.Item],
+    *,
+    apply: Callable[[], None] = lambda: None,
+    within: AbstractContextManager[None] | None = None,
+) -> Verdict:
+    """The verdict, completed. `apply` changes the process of the tests, `within` something else."""
+    try:
+        with within or nullcontext():
+            by = trial.noticed(apply, tests)
+    except NotApplied as fault:
+        return replace(verdict, error=str(fault))
+    trial.confirm(by)
+    return replace(verdict, by=by)
+
+
+@contextmanager
+def _in_template(template: str, mutation: RoutineMutation) -> Iterator[None]:
+    """Tests clone their databases from the template: it is changed, and put back."""
+    try:
+        asyncio.run(_execute(template, mutation.sql))
+    except asyncpg.PostgresError as fault:
+        raise NotApplied(f"{type(fault).__name__}: {fault}") from fault
+    try:
+        yield
+    finally:
+        asyncio.run(_execute(template, mutation.routine.definition))
+
+
+async def _read(url: str) -> list[Routine]:
+    connection = await asyncpg.connect(url)
+    try:
+        return await read_routines(connection)
+    finally:
+        await connection.close()
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()

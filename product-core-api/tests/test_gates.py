@@ -165,6 +165,19 @@ async def own(
         ("REVOKE INSERT ON popups FROM product_app", "INSERT is missing"),
         ("DROP TRIGGER popups_history ON popups", "popups_history is missing"),
         (
+            "ALTER TABLE popups DROP CONSTRAINT pk_popups",
+            r"key PRIMARY KEY \(tenant_id, id\) of popups is missing",
+        ),
+        (
+            "ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug",
+            r"key UNIQUE \(tenant_id, slug\) of popups is missing",
+        ),
+        (
+            "ALTER TABLE popups DROP CONSTRAINT fk_popups_tenant_id",
+            r"key FOREIGN KEY \(tenant_id\) of popups REFERENCES organizations \(tenant_id\) is",
+        ),
+        ("CREATE UNIQUE INDEX one ON popups (tenant_id, name)", "one .* is not declared"),
+        (
             OTHER_TRIGGER,
             "trigger popups_history is",
         ),

@@ -14,6 +14,7 @@ from shared_lib.tables._declaration import (
     declared_tables,
 )
 from shared_lib.tables._generator import history_trigger, policy_name, role_name
+from shared_lib.tables._keys import key_faults
 
 # Alembic's own table holds one revision name and is granted to nobody.
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
@@ -124,6 +125,7 @@ async def catalogue_faults(
     ]
     expected_grants = dict.fromkeys(_expected_grants(declared, database), "granted")
     faults += _differences("grant", expected_grants, await _live_grants(connection))
+    faults += await key_faults(connection, metadata)
     return faults
 
 

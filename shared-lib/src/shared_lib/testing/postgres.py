@@ -152,11 +152,16 @@ def _migrate(directory: Path, administrator_url: str, database: str) -> None:
         raise pytest.UsageError(f"the migrations failed:\n{result.stdout}{result.stderr}")
 
 
+def running_cluster() -> Cluster:
+    """The server that this run has started. Raises KeyError when it started none."""
+    handed_on: dict[str, Any] = json.loads(os.environ[_HANDED_ON])
+    return Cluster(handed_on["url"], handed_on["passwords"], handed_on["template"])
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The PostgreSQL of the run."""
-    handed_on: dict[str, Any] = json.loads(os.environ[_HANDED_ON])
-    return Cluster(handed_on["url"], handed_on["passwords"], handed_on["template"])
+    return running_cluster()
 
 
 @pytest.fixture(scope="session")
