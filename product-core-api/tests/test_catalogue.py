@@ -48,7 +48,12 @@ FAULTS = {
     "GRANT EXECUTE ON PROCEDURE admit TO PUBLIC": "definer_functions",
     "GRANT EXECUTE ON FUNCTION set_config TO product_app": "settings",
     "GRANT USAGE ON LANGUAGE plpgsql TO product_app": "settings",
+    "ALTER PROCEDURE admit SECURITY INVOKER": "definer_functions",
+    "DROP PROCEDURE admit": "definer_functions",
+    "GRANT EXECUTE ON FUNCTION found_organization TO product_worker": "definer_functions",
+    "REVOKE EXECUTE ON PROCEDURE admit FROM product_app": "definer_functions",
     "ALTER TABLE popups DISABLE TRIGGER popups_history": "triggers",
+    "DROP TRIGGER support_sessions_keep_ended ON support_sessions": "triggers",
     "CREATE SCHEMA elsewhere": "strays",
     "CREATE RULE quiet AS ON DELETE TO popups DO INSTEAD NOTHING": "strays",
 }
