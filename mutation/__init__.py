@@ -1,1 +1,1 @@
-"""Mutation: each protection is taken away, one at a time, and the checks are asked whether they notice."""
+"""Mutation: each protection is taken away, one at a time, and the checks must notice."""

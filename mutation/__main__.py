@@ -1,4 +1,4 @@
-"""`python -m mutation`: takes protections away, one at a time, and says which ones nobody misses."""
+"""`python -m mutation`: takes protections away, one at a time, and says which nobody misses."""
 
 import argparse
 import json

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from typing_extensions import override
+
 __all__ = ["Candidate", "candidates", "replaced"]
 
 _FAULTS = frozenset({"Faults", "Iterator[str]", "list[str]"})
@@ -45,6 +47,7 @@ class _Replacement(ast.NodeTransformer):
         self._target = target
         self._replacement = replacement
 
+    @override
     def visit(self, node: ast.AST) -> ast.AST:
         if node is self._target:
             return self._replacement
@@ -77,8 +80,8 @@ def _refusing_constants(tree: ast.Module) -> frozenset[str]:
                     right = inner.comparators[0]
                     names |= {right.id} if isinstance(right, ast.Name) else set()
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Tuple):
-            if node.value.elts and all(isinstance(each, ast.Call) for each in node.value.elts):
-                names.add(_name(node))
+            calls = [isinstance(each, ast.Call) for each in node.value.elts]
+            names |= {_name(node)} if calls and all(calls) else set()
     return frozenset(names)
 
 

@@ -30,7 +30,7 @@ class Reach:
             yield
         finally:
             sys.settrace(None)
-            threading.settrace(None)  # type: ignore[arg-type]  what the documentation says
+            threading.settrace(None)
 
     def _called(self, frame: FrameType, _event: str, _argument: Any) -> Tracer | None:
         return self._line if frame.f_code.co_filename in self._files else None

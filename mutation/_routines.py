@@ -1,4 +1,4 @@
-"""The mutations of functions in the database: each refusal, each condition, each one that is asked."""
+"""The mutations of functions in the database: each refusal and each condition of theirs."""
 
 import re
 from collections import Counter

@@ -42,7 +42,7 @@ def jobs(directory: Path, task: Task) -> Iterator[Job]:
         kinds = frozenset({"admission"})
         yield Job(_for(task, name, directory), kinds, routines.directory, _pytest(tests))
     for name, database in DATABASES.items():
-        arguments = ("-m", "mutation.database")
+        arguments: tuple[str, ...] = ("-m", "mutation.database")
         kinds = frozenset({"policy", "force", "key", "grant", "role", "function", "trigger"})
         yield Job(_for(task, name, directory), kinds, database.directory, arguments)
     for name, sources in SOURCES.items():

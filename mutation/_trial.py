@@ -1,8 +1,9 @@
-"""Asks tests about one mutation after another; each is alone in a process that was forked for it."""
+"""Asks tests about one mutation after another, each alone in a process forked for it."""
 
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,10 +75,8 @@ class Trial:
         for nodeid in noticed:
             tests = [item for item in self.items if item.nodeid == nodeid]
             if tests and nodeid not in self._seconds:
-                outcome = in_child(
-                    lambda tests=tests: run_items(self._session, tests), seconds=_BASELINE_SECONDS
-                )
-                self._must_have_passed(outcome)
+                again = partial(run_items, self._session, tests)
+                self._must_have_passed(in_child(again, seconds=_BASELINE_SECONDS))
 
     def by_speed(self, tests: Iterable[pytest.Item]) -> list[pytest.Item]:
         """The fastest first, as far as that is known."""

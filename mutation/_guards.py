@@ -1,0 +1,150 @@
+"""The mutations of an application's guards: each part of each declaration of access, loosened."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from mutation._verdict import NotApplied
+from shared_lib.tenancy import ANY_MODE, Access, Guard, PublicPaths, Scope, check_operations
+from shared_lib.tenancy._operation import Operation, operation_of
+from shared_lib.tokens import ORGANIZATION_ROLES, PLATFORM_ROLES
+
+__all__ = ["GuardMutation", "guard_mutations", "loosened", "unguarded"]
+
+_WIDER = {
+    Scope.SERVICE: (Scope.PUBLIC, Scope.USER),
+    Scope.PLATFORM: (Scope.USER, Scope.ORGANIZATION),
+    Scope.ORGANIZATION: (Scope.USER, Scope.PUBLIC),
+    Scope.USER: (Scope.PUBLIC,),
+}
+
+
+@dataclass(frozen=True)
+class GuardMutation:
+    """`access` in place of what the guard numbered `guard` of an operation declares; None: the
+    guard is gone.
+    """
+
+    operation: str
+    guard: int
+    what: str
+    access: Access | None
+
+
+def guard_mutations(app: FastAPI) -> Iterator[GuardMutation]:
+    """Every mutation of every operation, as the application has them."""
+    for context in _contexts(app):
+        operation = operation_of(context)
+        for number, guard in enumerate(_guards(context.dependant)):
+            for what, access in _loosenings(guard.access, operation):
+                yield GuardMutation(operation.name, number, what, access)
+            yield GuardMutation(operation.name, number, "without this guard", None)
+
+
+@contextmanager
+def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
+    """The running application with one declaration changed; put back afterwards.
+
+    Raises UndeclaredAccess when the declarations contradict each other then: it would not start.
+    """
+    context = _context(app, mutation.operation)
+    guard = _guards(context.dependant)[mutation.guard]
+    live = _live(mutation.operation)
+    before = guard.access
+    kept = [vars(operation).copy() for operation in live]
+    if mutation.access is None or mutation.access == before or not live:
+        raise NotApplied(f"{mutation.operation} is as it was")
+    guard.access = mutation.access
+    try:
+        changed = operation_of(context)
+        for operation in live:
+            vars(operation).update(vars(changed))
+        _read_public_paths(app)
+        yield
+    finally:
+        guard.access = before
+        for operation, values in zip(live, kept, strict=True):
+            vars(operation).update(values)
+        _read_public_paths(app)
+
+
+@contextmanager
+def unguarded(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
+    """The application whose operation lacks one guard, for the gate to look at; put back."""
+    context = _context(app, mutation.operation)
+    guard = _guards(context.dependant)[mutation.guard]
+    found = [each for each in _dependants(context.dependant) if each.call is guard]
+    if not found:
+        raise NotApplied(f"{mutation.operation} has no such guard")
+    for dependant in found:
+        dependant.call = _anybody
+    try:
+        yield
+    finally:
+        for dependant in found:
+            dependant.call = guard
+
+
+async def _anybody() -> None:
+    """Stands where a guard stood."""
+
+
+def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Access]]:
+    if access.roles is not None:
+        yield "any role", replace(access, roles=None, permission=None)
+        known = PLATFORM_ROLES if access.scope is Scope.PLATFORM else ORGANIZATION_ROLES
+        for role in sorted(known - access.roles):
+            yield f"{role} as well", replace(access, roles=access.roles | {role})
+    if not access.support:
+        yield "support sessions as well", replace(access, support=True)
+    if access.people:
+        yield "not only people", replace(access, people=False)
+    if access.audited:
+        yield "not audited", replace(access, audited=False)
+    for mode in sorted(ANY_MODE - operation.modes):
+        if operation.scope is Scope.ORGANIZATION:
+            yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
+    if operation.scope is Scope.ORGANIZATION:
+        yield f"writes={not operation.writes}", replace(access, writes=not operation.writes)
+    for scope in _WIDER.get(access.scope, ()):
+        yield f"scope {scope}", replace(access, scope=scope)
+
+
+def _contexts(app: FastAPI) -> Iterator[Any]:
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context
+
+
+def _context(app: FastAPI, name: str) -> Any:
+    return next(each for each in _contexts(app) if (each.operation_id or each.name) == name)
+
+
+def _dependants(dependant: Dependant) -> Iterator[Dependant]:
+    for dependency in dependant.dependencies:
+        yield dependency
+        yield from _dependants(dependency)
+
+
+def _guards(dependant: Dependant) -> list[Guard]:
+    calls = (each.call for each in _dependants(dependant))
+    return list(dict.fromkeys(call for call in calls if isinstance(call, Guard)))
+
+
+def _live(name: str) -> list[Operation]:
+    """The operation, wherever the handlers that were built of it keep it."""
+    return [
+        thing for thing in gc.get_objects() if isinstance(thing, Operation) and thing.name == name
+    ]
+
+
+def _read_public_paths(app: FastAPI) -> None:
+    for thing in gc.get_objects():
+        if isinstance(thing, PublicPaths):
+            check_operations(app, thing)
