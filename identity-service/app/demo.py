@@ -1,4 +1,4 @@
-"""Demo accounts for development: staff of the platform, and one person per role in Acme and Globex.
+"""Demo accounts for development: staff of the platform, one person per role in each organization.
 
 `python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated. With `--none`
 it loads nothing and fails where one of the accounts exists.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID
 
 import sqlalchemy as sa
 from argon2 import PasswordHasher
@@ -21,53 +21,63 @@ from app.core.settings import OWASP_ITERATIONS, OWASP_MEMORY_KIB
 from app.modules.memberships.models import Membership
 from app.modules.people.models import Credential, Person
 from app.modules.tenants.models import Tenant
-from shared_lib.demo import load_demo, require_no_demo
+from shared_lib.demo import (
+    LONER,
+    ORGANIZATIONS,
+    PASSWORD,
+    PLATFORM_ADMIN,
+    ROLES,
+    SUPPORT_AGENT,
+    load_demo,
+    member_address,
+    organization_id,
+    person_id,
+    require_no_demo,
+)
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
-_ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
-_ROLES = ("owner", "admin", "standard", "viewer", "client")
-_PASSWORD = "demo-password-123"  # noqa: S105  printed by `make up`; exists in development only
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A demo account: in the organization `slug`, or staff of the platform."""
+    """A demo account: in the organization `slug`, or staff of the platform, or neither."""
 
     email: str
     password: str
-    role: str
+    role: str | None = None
     slug: str | None = None
 
     @property
     def person_id(self) -> UUID:
         """The same on every machine."""
-        return uuid5(NAMESPACE_URL, f"mailto:{self.email}")
-
-
-def organization_id(slug: str) -> UUID:
-    """The id of a demo organization; the core's loader derives it in the same way."""
-    return uuid5(NAMESPACE_URL, f"https://{slug}.example.com")
+        return person_id(self.email)
 
 
 def accounts() -> Iterator[Account]:
     """Every demo account."""
-    yield Account("platform@numbersence.com", "platform123", "platform_admin")
-    yield Account("support@numbersence.com", "support123", "support_agent")
-    for slug in _ORGANIZATIONS:
-        for role in _ROLES:
-            yield Account(f"{role}@{slug}.example.com", _PASSWORD, role, slug)
+    yield Account(*PLATFORM_ADMIN, role="platform_admin")
+    yield Account(*SUPPORT_AGENT, role="support_agent")
+    yield Account(LONER, PASSWORD)
+    for slug in ORGANIZATIONS:
+        for role in ROLES:
+            yield Account(member_address(role, slug), PASSWORD, role, slug)
 
 
 def _person(account: Account) -> dict[str, Any]:
     return {
         "id": account.person_id,
         "email": account.email,
-        "name": " ".join(filter(None, (_ORGANIZATIONS.get(account.slug or ""), account.role))),
+        "name": _name(account),
         "platform_role": None if account.slug else account.role,
         "verified_at": _SINCE,
         "created_at": _SINCE,
         "updated_at": _SINCE,
     }
+
+
+def _name(account: Account) -> str:
+    words = (ORGANIZATIONS.get(account.slug or ""), account.role)
+    return " ".join(filter(None, words)) or "loner"
 
 
 def _memberships() -> list[dict[str, Any]]:
@@ -87,7 +97,7 @@ def _memberships() -> list[dict[str, Any]]:
 def _tenants() -> list[dict[str, Any]]:
     return [
         {"id": organization_id(slug), "slug": slug, "name": name, "status": "active", "version": 1}
-        for slug, name in _ORGANIZATIONS.items()
+        for slug, name in ORGANIZATIONS.items()
     ]
 
 

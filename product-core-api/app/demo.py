@@ -1,18 +1,25 @@
-"""Demo data for development: two organizations with members, the public one, popups in each.
+"""Demo data for development: organizations with members, the public one, popups in each.
 
 `python -m app.demo`, with MIGRATION_DATABASE_URL and MIGRATION_ROLE. May be repeated.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.anonymous import PUBLIC_ORGANIZATION
 from app.modules.models import Member, Organization, Popup
-from shared_lib.demo import load_demo
+from shared_lib.demo import (
+    ORGANIZATIONS,
+    ROLES,
+    load_demo,
+    member_address,
+    organization_id,
+    person_id,
+)
 
 _SINCE = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _POPUPS = (
@@ -21,13 +28,6 @@ _POPUPS = (
     ("Repair Café", "Bring it broken, take it home whole", "Berlin", "draft"),
     ("Winter Kitchen", None, "Vienna", "ended"),
 )
-_ORGANIZATIONS = {"acme": "Acme", "globex": "Globex"}
-_ROLES = ("owner", "admin", "standard", "viewer", "client")
-
-
-def organization_id(slug: str) -> UUID:
-    """The id of a demo organization; the identity service's loader derives it in the same way."""
-    return uuid5(NAMESPACE_URL, f"https://{slug}.example.com")
 
 
 def _organization(tenant_id: UUID, slug: str, name: str) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def _organization(tenant_id: UUID, slug: str, name: str) -> dict[str, Any]:
 
 
 def _members(slug: str) -> list[dict[str, Any]]:
-    """As the identity service would tell them; its loader derives the ids in the same way."""
-    addresses = {role: f"{role}@{slug}.example.com" for role in _ROLES}
+    """As the identity service would tell them."""
+    addresses = {role: member_address(role, slug) for role in ROLES}
     return [
         {
             "tenant_id": organization_id(slug),
-            "person_id": uuid5(NAMESPACE_URL, f"mailto:{address}"),
-            "name": f"{_ORGANIZATIONS[slug]} {role}",
+            "person_id": person_id(address),
+            "name": f"{ORGANIZATIONS[slug]} {role}",
             "email": address,
             "role": role,
             "active": True,
@@ -85,12 +85,12 @@ def _popups(tenant_id: UUID) -> list[dict[str, Any]]:
 def _load(connection: Connection) -> None:
     """Insert what is missing. What people changed in the meantime stays as it is."""
     organizations = [
-        _organization(organization_id(slug), slug, name) for slug, name in _ORGANIZATIONS.items()
+        _organization(organization_id(slug), slug, name) for slug, name in ORGANIZATIONS.items()
     ]
     organizations.append(_organization(PUBLIC_ORGANIZATION, "public", "Public"))
     popups = [popup for each in organizations for popup in _popups(each["tenant_id"])]
     connection.execute(insert(Organization).on_conflict_do_nothing(), organizations)
-    members = [member for slug in _ORGANIZATIONS for member in _members(slug)]
+    members = [member for slug in ORGANIZATIONS for member in _members(slug)]
     connection.execute(insert(Member).on_conflict_do_nothing(), members)
     connection.execute(insert(Popup).on_conflict_do_nothing(), popups)
 

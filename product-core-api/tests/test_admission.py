@@ -26,7 +26,7 @@ pytestmark = pytest.mark.database
 # Clients have no permission in the core yet, so operations that ask for none stand in.
 probe = APIRouter(prefix="/probe", tags=["probe"])
 _EVERYBODY = Depends(Guard(Access(Scope.ORGANIZATION)))
-_IN_ANY_MODE = Depends(Guard(Access(Scope.ORGANIZATION, modes=ANY_MODE)))
+_IN_ANY_MODE = Depends(Guard(Access(Scope.ORGANIZATION, owner_modes=ANY_MODE)))
 
 
 @probe.get("", dependencies=[_EVERYBODY])

@@ -58,7 +58,7 @@ def test_modes_in_which_operations_work(application: FastAPI) -> None:
         name
         for name, (_, _, described) in operations(application).items()
         if described["x-access"]["scope"] == "organization"
-        and "blocked" in described["x-access"]["modes"]
+        and "blocked" in described["x-access"]["owner_modes"]
     }
     assert beyond == {
         *("get_org", "list_audit_events", "list_support_sessions"),

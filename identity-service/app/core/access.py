@@ -6,7 +6,7 @@ from fastapi import Depends
 
 from shared_lib.caller import Caller
 from shared_lib.errors import MissingPermission
-from shared_lib.tenancy import ANY_MODE, Access, Guard, Operation, Scope, call
+from shared_lib.tenancy import READ_MODES, Access, Guard, Operation, Scope, call
 
 __all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
@@ -27,16 +27,22 @@ def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
 
     No support session: its token is not for identity, and the declaration says so once more.
     """
-    access = Access(Scope.USER, modes=ANY_MODE, support=False, transactions=transactions)
+    access = Access(Scope.USER, support=False, programs=False, transactions=transactions)
     return Depends(Guard(access))
 
 
 def organization(*roles: str) -> Any:
-    """Declare that a member with one of `roles` works on his organization's rows.
+    """Declare that a member with one of `roles` works on his organization's rows, in person.
 
-    Whatever state it is in: admission refuses when it is suspended, and trials are the core's.
+    Admission refuses when it is suspended. That a trial is over, only the core knows.
     """
-    access = Access(Scope.ORGANIZATION, roles=frozenset(roles), modes=ANY_MODE, support=False)
+    access = Access(
+        Scope.ORGANIZATION,
+        roles=frozenset(roles),
+        modes=READ_MODES,
+        support=False,
+        programs=False,
+    )
     return Depends(Guard(access))
 
 

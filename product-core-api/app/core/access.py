@@ -7,8 +7,6 @@ from fastapi import Depends
 from shared_lib.caller import Caller
 from shared_lib.tenancy import (
     ANY_MODE,
-    READ_MODES,
-    WRITE_MODES,
     Access,
     AccessMode,
     Guard,
@@ -62,16 +60,21 @@ def require_permission(
     resource: str,
     verb: str,
     *,
-    modes: frozenset[AccessMode] | None = None,
+    owner_modes: frozenset[AccessMode] | None = None,
     support: bool = True,
     audited: bool = False,
 ) -> Any:
     """Declare that an operation on an organization's rows needs `resource:verb`.
 
-    `modes` beyond the default ones are for owners. `support=False` keeps support sessions out.
+    `owner_modes`: the access modes in which it works for owners. `support=False` keeps support
+    sessions out.
     """
     return _declared(
-        Scope.ORGANIZATION, f"{resource}:{verb}", modes=modes, support=support, audited=audited
+        Scope.ORGANIZATION,
+        f"{resource}:{verb}",
+        owner_modes=owner_modes,
+        support=support,
+        audited=audited,
     )
 
 
@@ -88,9 +91,7 @@ def admission(operation: Operation, caller: Caller) -> str:
     token = caller.token
     if token is None:
         return ""
-    modes = operation.modes
-    if token.role != "owner":
-        modes &= WRITE_MODES if operation.writes else READ_MODES
+    modes = operation.owner_modes if token.role == "owner" else operation.modes
     return call(
         "public.admit",
         token.role == "client",

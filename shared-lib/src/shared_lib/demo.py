@@ -1,14 +1,48 @@
-"""How demo data come into a database, in development only, as its owner past FORCE; and do not."""
+"""Who is in the demo data, and how these come into a database, in development only."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared_lib.postgres import TenantConnection
+
+ORGANIZATIONS = {
+    "acme": "Acme",
+    "globex": "Globex",
+    "proving": "Proving Ground",
+    "bystander": "Bystander",
+}
+"""By slug. In the last two `phasezero prove` tries what must not work; nobody else does."""
+
+ROLES = ("owner", "admin", "standard", "viewer", "client")
+"""Each organization has one person of each, whose address is `<role>@<slug>.example.com`."""
+
+PASSWORD = "demo-password-123"  # noqa: S105  printed by `make up`; exists in development only
+
+PLATFORM_ADMIN = ("platform@numbersence.com", "platform123")
+SUPPORT_AGENT = ("support@numbersence.com", "support123")
+LONER = "loner@example.com"
+"""Who belongs to no organization."""
+
+
+def member_address(role: str, slug: str) -> str:
+    """The address of the person with `role` in the demo organization `slug`."""
+    return f"{role}@{slug}.example.com"
+
+
+def organization_id(slug: str) -> UUID:
+    """The id of a demo organization, the same on every machine."""
+    return uuid5(NAMESPACE_URL, f"https://{slug}.example.com")
+
+
+def person_id(address: str) -> UUID:
+    """The id of a person of the demo data, the same on every machine."""
+    return uuid5(NAMESPACE_URL, f"mailto:{address}")
 
 
 def load_demo(load: Callable[[Connection], None], *, forced: Iterable[str]) -> None:

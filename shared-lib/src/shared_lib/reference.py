@@ -1,15 +1,17 @@
-"""Writes the reference pages of a service from its settings, its errors and its operations."""
+"""Writes the reference pages of a service: its settings, errors, operations and their access."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 
 from shared_lib.errors import list_errors
+from shared_lib.prove._matrix_declared import access_page
 from shared_lib.settings import ServiceSettings, list_settings
 
 _OURS = ("app.", "shared_lib.")
-_ENTERED_BY_SUPPORT = ("public", "user", "organization")
+_ENTERED_BY_SUPPORT = ("user", "organization")
 _NOTICE = "<!-- Written by `make docs`; a test compares. -->\n"
 
 
@@ -19,6 +21,7 @@ def reference_pages(app: FastAPI, settings: type[ServiceSettings]) -> dict[str, 
         "settings": _settings_page(app.title, settings),
         "errors": _errors_page(app.title),
         "operations": _operations_page(app),
+        "access": access_page(app.title, app.openapi()),
     }
     return {f"{app.title}-{name}.md": _NOTICE + text for name, text in pages.items()}
 
@@ -69,8 +72,8 @@ def _operations_page(app: FastAPI) -> str:
             access["scope"],
             ", ".join(f"`{permission}`" for permission in access["permissions"]),
             "writes" if access["writes"] else "reads",
-            ", ".join(access["modes"]) if access["scope"] == "organization" else "",
-            "yes" if access["support"] and access["scope"] in _ENTERED_BY_SUPPORT else "no",
+            _modes(access),
+            _support(access),
         )
         for path, methods in app.openapi()["paths"].items()
         for method, described in methods.items()
@@ -78,10 +81,25 @@ def _operations_page(app: FastAPI) -> str:
     )
     return _page(
         f"Operations of {app.title}",
-        "Access modes beyond `active`, and `read_only` for what reads, are for owners.",
+        "Who may call what, in full: [access matrix](access-matrix.md).",
         ("operation", "scope", "permission", "", "works in access modes", "in support sessions"),
         rows,
     )
+
+
+def _modes(access: Mapping[str, Any]) -> str:
+    """In which an operation on an organization works, and in which others for its owners."""
+    if access["scope"] != "organization":
+        return ""
+    owners = sorted(set(access["owner_modes"]) - set(access["modes"]))
+    return ", ".join(access["modes"]) + (f"; owners: {', '.join(owners)}" if owners else "")
+
+
+def _support(access: Mapping[str, Any]) -> str:
+    """Whether support sessions may call an operation; nothing where nobody is asked."""
+    if access["scope"] == "public":
+        return ""
+    return "yes" if access["support"] and access["scope"] in _ENTERED_BY_SUPPORT else "no"
 
 
 def _page(

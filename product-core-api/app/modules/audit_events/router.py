@@ -38,7 +38,7 @@ async def list_support_audit_events(
 
 @org_router.get(
     "",
-    dependencies=[require_permission("audit_events", "read", modes=ANY_MODE)],
+    dependencies=[require_permission("audit_events", "read", owner_modes=ANY_MODE)],
     response_model=Listing[AuditEventRead],
 )
 async def list_audit_events(tx: TenantTransaction, page: Page) -> Response:

@@ -85,7 +85,7 @@ UnpaidAllowed = Annotated[int, Depends(_unpaid_allowed)]
 
 @org_router.get(
     "",
-    dependencies=[require_permission("org", "read", modes=ANY_MODE)],
+    dependencies=[require_permission("org", "read", owner_modes=ANY_MODE)],
     response_model=OrganizationRead,
 )
 async def get_org(tx: TenantTransaction) -> Response:

@@ -36,9 +36,10 @@ class Access:
 
     `roles`: who passes; None is every principal of the scope. `writes` and `modes`: None follows
     the HTTP method (GET and HEAD read in active and read_only organizations, others write in
-    active ones). `support`: whether a token with `act` may pass. `people`: whether only people pass
-    who signed in themselves and are no staff of the platform. `audited`: each call is recorded
-    even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
+    active ones). `owner_modes`: those in which it works for owners; None is `modes`. `support`:
+    whether a token with `act` may pass. `programs`: whether a service account may. `people`:
+    whether only people pass who signed in themselves and are no staff of the platform. `audited`:
+    each call is recorded even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
     query that names the organization in whose log the platform's calls are told of; without one
     they are told of in the platform's own.
     `oauth`: refusals of any kind are answered as RFC 6749 section 5.2 wants them.
@@ -51,7 +52,9 @@ class Access:
     roles: frozenset[str] | None = None
     writes: bool | None = None
     modes: frozenset[AccessMode] | None = None
+    owner_modes: frozenset[AccessMode] | None = None
     support: bool = True
+    programs: bool = True
     people: bool = False
     audited: bool = False
     tenant_parameter: str | None = None

@@ -30,6 +30,8 @@ def check_access(access: Access, token: TokenData | None) -> None:
         return
     if token.act is not None and not access.support:
         raise MissingPermission
+    if token.sid is None and not access.programs:
+        raise MissingPermission("Only people may do this: nobody is signed in to a service account")
     if access.people and not _is_a_customer(token):
         raise MissingPermission
     if access.roles is not None and passing_role(token) not in access.roles:

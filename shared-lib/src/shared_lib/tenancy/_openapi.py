@@ -97,8 +97,12 @@ def _describe_access(described: dict[str, Any], operation: Operation) -> None:
         "scope": operation.scope,
         "permissions": operation.permissions,
         "writes": operation.writes,
+        "roles": None if operation.roles is None else sorted(operation.roles),
         "modes": sorted(operation.modes),
+        "owner_modes": sorted(operation.owner_modes),
         "support": all(each.support and not each.people for each in operation.accesses),
+        "programs": all(each.programs and not each.people for each in operation.accesses),
+        "staff": not any(each.people for each in operation.accesses),
         "audited": operation.audited,
     }
 

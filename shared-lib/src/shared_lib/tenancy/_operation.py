@@ -54,6 +54,7 @@ class Operation:
     scope: Scope
     writes: bool
     modes: frozenset[AccessMode]
+    owner_modes: frozenset[AccessMode]
     audited: bool
     tenant_parameter: str | None
     oauth: bool
@@ -65,6 +66,12 @@ class Operation:
         check_scope(self.scope, token)
         for access in self.accesses:
             check_access(access, token)
+
+    @property
+    def roles(self) -> frozenset[str] | None:
+        """The roles that pass every guard; None is every one."""
+        named = [access.roles for access in self.accesses if access.roles is not None]
+        return frozenset.intersection(*named) if named else None
 
     @property
     def permissions(self) -> list[str]:
@@ -86,7 +93,8 @@ def operation_of(route: Any) -> Operation:
     writes = [access.writes for access in accesses if access.writes is not None]
     changes = any(writes) if writes else not _READING_METHODS.issuperset(route.methods)
     default_modes = WRITE_MODES if changes else READ_MODES
-    modes = frozenset.intersection(*(access.modes or default_modes for access in accesses))
+    modes = [access.modes or default_modes for access in accesses]
+    owners = [access.owner_modes or each for access, each in zip(accesses, modes, strict=True)]
     permissions = sorted(access.permission for access in accesses if access.permission)
     resource = permissions[0].partition(":")[0] if permissions else str(*route.tags[:1]) or name
     tenants = {access.tenant_parameter for access in accesses}
@@ -97,7 +105,8 @@ def operation_of(route: Any) -> Operation:
         accesses=accesses,
         scope=scope,
         writes=changes,
-        modes=modes,
+        modes=frozenset.intersection(*modes),
+        owner_modes=frozenset.intersection(*owners),
         audited=any(access.audited for access in accesses),
         tenant_parameter=_only(name, "tenant_parameter", tenants, None),
         oauth=any(access.oauth for access in accesses),
