@@ -34,13 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             verdicts = _gathered(chosen, quiet=options.json or options.list)
         except SuiteFailed as failure:
-            print(failure, file=sys.stderr)
+            sys.stderr.write(f"{failure}\n")
             return _BROKEN
     if options.list:
-        print("\n".join(f"{each.kind}: {each.name}" for each in verdicts))
+        sys.stdout.writelines(f"{each.kind}: {each.name}\n" for each in verdicts)
         return _OK
     report = Report(verdicts, seed if options.sample else "", time.monotonic() - begun)
-    print(report.as_json() if options.json else report.as_text())
+    sys.stdout.write(f"{report.as_json() if options.json else report.as_text()}\n")
     return report.status
 
 
@@ -60,7 +60,7 @@ def _gathered(chosen: Sequence[Job], *, quiet: bool) -> list[Verdict]:
         verdicts += found
         if not quiet:
             noticed = sum(bool(each.by) for each in found)
-            print(f"  {job.task.suite}: {noticed} of {len(found)}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"  {job.task.suite}: {noticed} of {len(found)} noticed\n")
     return verdicts
 
 

@@ -11,11 +11,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from mutation._verdict import NotApplied
-from shared_lib.tenancy import ANY_MODE, Access, Guard, PublicPaths, Scope, check_operations
+from shared_lib.tenancy import ANY_MODE, WRITE_MODES, Access, Guard, PublicPaths, Scope, check_operations
 from shared_lib.tenancy._operation import Operation, operation_of
 from shared_lib.tokens import ORGANIZATION_ROLES, PLATFORM_ROLES
 
-__all__ = ["GuardMutation", "guard_mutations", "loosened", "unguarded"]
+__all__ = ["GuardMutation", "gate", "guard_mutations", "loosened", "unguarded"]
 
 _WIDER = {
     Scope.SERVICE: (Scope.PUBLIC, Scope.USER),
@@ -51,7 +51,7 @@ def guard_mutations(app: FastAPI) -> Iterator[GuardMutation]:
 def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
     """The running application with one declaration changed; put back afterwards.
 
-    Raises UndeclaredAccess when the declarations contradict each other then: it would not start.
+    Raises UndeclaredAccess or UnsafeToStart when the application would not start so.
     """
     context = _context(app, mutation.operation)
     guard = _guards(context.dependant)[mutation.guard]
@@ -65,13 +65,13 @@ def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
         changed = operation_of(context)
         for operation in live:
             vars(operation).update(vars(changed))
-        _read_public_paths(app)
+        gate(app)
         yield
     finally:
         guard.access = before
         for operation, values in zip(live, kept, strict=True):
             vars(operation).update(values)
-        _read_public_paths(app)
+        gate(app)
 
 
 @contextmanager
@@ -110,8 +110,8 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
     for mode in sorted(ANY_MODE - operation.modes):
         if operation.scope is Scope.ORGANIZATION:
             yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
-    if operation.scope is Scope.ORGANIZATION:
-        yield f"writes={not operation.writes}", replace(access, writes=not operation.writes)
+    if operation.scope is Scope.ORGANIZATION and operation.writes:
+        yield "as if it only read", replace(access, writes=False, modes=access.modes or WRITE_MODES)
     for scope in _WIDER.get(access.scope, ()):
         yield f"scope {scope}", replace(access, scope=scope)
 
@@ -144,7 +144,8 @@ def _live(name: str) -> list[Operation]:
     ]
 
 
-def _read_public_paths(app: FastAPI) -> None:
+def gate(app: FastAPI) -> None:
+    """What the application asks itself when it starts. Raises UnsafeToStart."""
     for thing in gc.get_objects():
-        if isinstance(thing, PublicPaths):
+        if isinstance(thing, PublicPaths) and thing.documents:
             check_operations(app, thing)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mutation._suites import DATABASES, ROUTINES, SOURCES
+from mutation._suites import DATABASES, GUARDS, ROUTINES, SOURCES
 from mutation._task import Task
 from mutation._verdict import Verdict, read_verdicts
 
@@ -17,6 +17,7 @@ __all__ = ["Job", "SuiteFailed", "jobs", "run"]
 ROOT = Path(__file__).resolve().parents[1]
 _AT_ONCE = 2
 _LAST_LINES = 40
+_OPTIONS = ("-p", "no:cacheprovider", "-n", "0", "-q")
 
 
 class SuiteFailed(Exception):
@@ -45,6 +46,9 @@ def jobs(directory: Path, task: Task) -> Iterator[Job]:
         arguments: tuple[str, ...] = ("-m", "mutation.database")
         kinds = frozenset({"policy", "force", "key", "grant", "role", "function", "trigger"})
         yield Job(_for(task, name, directory), kinds, database.directory, arguments)
+    for name, guards in GUARDS.items():
+        arguments = ("-m", "pytest", *_OPTIONS, guards.test)
+        yield Job(_for(task, name, directory), frozenset({"guard"}), guards.directory, arguments)
     for name, sources in SOURCES.items():
         kinds = frozenset({sources.kind})
         arguments = _pytest(sources.tests)
@@ -77,8 +81,7 @@ def _for(task: Task, suite: str, directory: Path) -> Task:
 
 
 def _pytest(tests: Iterable[str]) -> tuple[str, ...]:
-    options = ("-p", "mutation.plugin", "-p", "no:cacheprovider", "-n", "0", "-q")
-    return ("-m", "pytest", *options, *tests)
+    return ("-m", "pytest", "-p", "mutation.plugin", *_OPTIONS, *tests)
 
 
 def _start(job: Job) -> subprocess.Popen[bytes]:

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["DATABASES", "ROUTINES", "SOURCES", "DatabaseSuite", "RoutineSuite", "SourceSuite"]
+__all__ = [
+    "DATABASES",
+    "GUARDS",
+    "ROUTINES",
+    "SOURCES",
+    "DatabaseSuite",
+    "GuardSuite",
+    "RoutineSuite",
+    "SourceSuite",
+]
 
 _LIBRARY, _IDENTITY, _CORE = "shared-lib", "identity-service", "product-core-api"
 
@@ -36,6 +45,14 @@ class DatabaseSuite:
 
     directory: str
     database: str
+
+
+@dataclass(frozen=True)
+class GuardSuite:
+    """The operations of the service in `directory`; `test` is what loosens their guards."""
+
+    directory: str
+    test: str
 
 
 SOURCES = {
@@ -171,4 +188,9 @@ ROUTINES = {
 DATABASES = {
     "database of identity": DatabaseSuite(_IDENTITY, "identity"),
     "database of the core": DatabaseSuite(_CORE, "product"),
+}
+
+GUARDS = {
+    "guards of the core": GuardSuite(_CORE, "tests/guard_mutations.py"),
+    "guards of identity": GuardSuite(_IDENTITY, "tests/guard_mutations.py"),
 }

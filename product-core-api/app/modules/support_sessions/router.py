@@ -98,7 +98,9 @@ async def list_support_sessions(tx: TenantTransaction, page: Page) -> Response:
 
 @org_router.delete(
     "/support-sessions/{session_id}",
-    dependencies=[require_permission("support_sessions", "write", owner_modes=ANY_MODE, support=False)],
+    dependencies=[
+        require_permission("support_sessions", "write", owner_modes=ANY_MODE, support=False)
+    ],
     status_code=204,
     responses=problems(service.SupportSessionNotFound),
 )
@@ -109,7 +111,9 @@ async def end_support_session_of_org(tx: TenantTransaction, session_id: UUID) ->
 
 @org_router.put(
     "/support-access",
-    dependencies=[require_permission("support_access", "write", owner_modes=ANY_MODE, support=False)],
+    dependencies=[
+        require_permission("support_access", "write", owner_modes=ANY_MODE, support=False)
+    ],
     response_model=OrganizationRead,
 )
 async def update_support_access(tx: TenantTransaction, consent: SupportAccessUpdate) -> Response:
