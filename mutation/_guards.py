@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from mutation._verdict import NotApplied
-from shared_lib.tenancy import ANY_MODE, WRITE_MODES, Access, Guard, PublicPaths, Scope, check_operations
+from shared_lib.tenancy import ANY_MODE, Access, Guard, PublicPaths, Scope, check_operations
 from shared_lib.tenancy._operation import Operation, operation_of
 from shared_lib.tokens import ORGANIZATION_ROLES, PLATFORM_ROLES
 
@@ -110,8 +110,8 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
     for mode in sorted(ANY_MODE - operation.modes):
         if operation.scope is Scope.ORGANIZATION:
             yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
-    if operation.scope is Scope.ORGANIZATION and operation.writes:
-        yield "as if it only read", replace(access, writes=False, modes=access.modes or WRITE_MODES)
+    if operation.scope is Scope.ORGANIZATION and operation.writes and operation.modes != ANY_MODE:
+        yield "as if it only read", replace(access, writes=False)
     for scope in _WIDER.get(access.scope, ()):
         yield f"scope {scope}", replace(access, scope=scope)
 

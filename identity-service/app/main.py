@@ -19,6 +19,7 @@ from app.modules.models import DATABASE, metadata
 from app.modules.password_resets import router as password_resets
 from app.modules.people import router as people
 from app.modules.revocations import service as revocations
+from app.modules.security_events.service import SecurityEvents
 from app.modules.service_accounts import router as service_accounts
 from app.modules.sessions import router as sessions
 from app.modules.sign_ups import router as sign_ups
@@ -62,7 +63,7 @@ def create_app(settings: IdentitySettings) -> FastAPI:
             yield
 
     app = ServiceApp(title="identity-service", version="1.0.0", lifespan=lifespan)
-    app.state.runtime = process.databases.runtime()
+    app.state.runtime = process.databases.runtime(SecurityEvents())
     app.state.process = process
     _include_routers(app, process)
     public_paths.documents = install_docs(app, openapi_url="/openapi.json")

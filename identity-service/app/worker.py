@@ -28,6 +28,7 @@ from app.modules.revocations.jobs import probe_revocations, send_revocation
 from app.modules.revocations.service import SEND as SEND_REVOCATION
 from app.modules.security_events.jobs import send_security_event
 from app.modules.security_events.service import SEND as SEND_SECURITY_EVENT
+from app.modules.security_events.service import SecurityEvents
 from app.modules.sessions.ending import SEND_THEFT
 from app.modules.sessions.jobs import delete_old_sessions, send_session_theft
 from app.modules.sign_ups.jobs import delete_old_sign_ups, send_sign_up
@@ -118,7 +119,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             metrics.serve(settings.metrics_host, settings.metrics_port)
         yield Worker(
             queue,
-            process.databases.runtime(),
+            process.databases.runtime(SecurityEvents()),
             context,
             kinds=KINDS,
             recurring=recurring_of(settings),

@@ -1,4 +1,4 @@
-"""`python -m app.reference DIRECTORY`: writes the reference pages of the core."""
+"""`python -m app.reference DIRECTORY`: writes the pages of the core, and its declarations."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from app.core.models import DATABASE
 from app.core.settings import CoreSettings
 from app.main import create_app
+from app.modules.models import metadata
+from shared_lib.prove import declared_file, declared_text
 from shared_lib.reference import write_reference_pages
 
 _NOWHERE = SecretStr("postgresql+asyncpg://nobody@127.0.0.1/nowhere")
@@ -30,3 +33,4 @@ def describable_app() -> FastAPI:
 
 if __name__ == "__main__":
     write_reference_pages(describable_app(), CoreSettings, Path(sys.argv[1]))
+    declared_file(DATABASE).write_text(declared_text(metadata))

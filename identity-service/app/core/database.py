@@ -11,8 +11,9 @@ from typing_extensions import override
 from app.core.access import admission
 from app.core.models import kept_answers
 from app.core.settings import IdentitySettings
+from shared_lib.audit import EventWriter
 from shared_lib.tenancy import Database, Runtime, Scope, Settings, Tx, Unit, opening_batch
-from shared_lib.tokens import TokenData
+from shared_lib.tokens import PLATFORM_ROLES, TokenData
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Databases:
         """Every pool."""
         return (self.app, self.auth, self.platform, self.worker)
 
-    def runtime(self) -> Runtime:
+    def runtime(self, events: EventWriter) -> Runtime:
         """Which role serves which scope: until somebody is known, and for himself, `auth`."""
         return Runtime(
             databases={
@@ -60,6 +61,8 @@ class Databases:
                 Scope.SERVICE: self.worker,
             },
             admission=admission,
+            events=events,
+            platform_roles=PLATFORM_ROLES,
             answers=kept_answers,
         )
 

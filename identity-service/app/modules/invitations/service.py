@@ -26,7 +26,6 @@ from app.modules.invitations.schemas import (
 from app.modules.memberships import service as memberships
 from app.modules.memberships.schemas import MembershipRead, Role
 from app.modules.people import service as people
-from app.modules.security_events import service as security_events
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, MissingPermission, TokenRevoked
@@ -220,12 +219,8 @@ async def _join(tx: Tx, invitation: FoundInvitation, person_id: UUID) -> Members
     if not await repository.accept(tx, invitation.id):
         await _find_open(tx, invitation.id)
         raise AlreadyMember
-    await security_events.record(
-        tx,
-        AuditEvent("invitations.accept", resource_id=str(invitation.id)),
-        tenant_id=invitation.tenant_id,
-        person_id=person_id,
-    )
+    event = AuditEvent("invitations.accept", str(invitation.id), person_id=person_id)
+    await tx.record(event, tenant_id=invitation.tenant_id)
     await memberships.joined(tx, invitation.tenant_id, person_id, invitation.role)
     return MembershipRead(
         tenant_id=invitation.tenant_id,
@@ -271,7 +266,7 @@ async def record(
     """
     changes = None if role is None else {"role": role}
     event = AuditEvent(action, resource_id=str(invitation_id), changes=changes)
-    await security_events.record(tx, event, tenant_id=tenant_id)
+    await tx.record(event, tenant_id=tenant_id)
 
 
 async def mail(tx: Tx, tenant_id: UUID, invitation_id: UUID) -> None:

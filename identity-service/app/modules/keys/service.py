@@ -7,7 +7,7 @@ from fastapi import Response
 from app.core.process import Process
 from app.modules.keys.schemas import KeyRevocationRead, KeyRevoke, SigningKeyRead
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
+from shared_lib.audit import PLATFORM
 from shared_lib.errors import ApiError
 from shared_lib.jwks import MEDIA_TYPE
 from shared_lib.keys import (
@@ -72,7 +72,7 @@ async def turn_keys(tx: ServiceTx, store: SigningKeyStore) -> Rotation | None:
     """Take the steps that are due and safe, and tell of them; None when there was none."""
     rotation = await store.turn(tx.connection)
     if rotation is not None:
-        await security_events.record(tx, rotation_event(rotation))
+        await tx.record(rotation_event(rotation), tenant_id=PLATFORM)
     return rotation
 
 
@@ -85,7 +85,7 @@ async def _revoke(
         raise SigningKeyNotFound from error
     # Repeated: told again, for whoever repeats it fears that it was not heard.
     await revocations.revoke_signing_key(tx, kid, revocation.revoked_at)
-    await security_events.record(tx, revocation_event(revocation, reason))
+    await tx.record(revocation_event(revocation, reason), tenant_id=PLATFORM)
     return KeyRevocationRead(kid, revocation.revoked_at, revocation.promoted, revocation.known_from)
 
 

@@ -16,7 +16,6 @@ from app.modules.memberships.schemas import (
     MemberUpdate,
 )
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
 from shared_lib.audit import AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
@@ -178,8 +177,9 @@ def refuse_role_above(own: str, *roles: str) -> None:
 
 async def joined(tx: Tx, tenant_id: UUID, person_id: UUID, role: str) -> None:
     """Tell of somebody who has become a member."""
-    event = AuditEvent("members.create", resource_id=str(person_id), changes={"role": [None, role]})
-    await security_events.record(tx, event, tenant_id=tenant_id, person_id=person_id)
+    changes = {"role": [None, role]}
+    event = AuditEvent("members.create", str(person_id), changes=changes, person_id=person_id)
+    await tx.record(event, tenant_id=tenant_id)
     await _tell(tx, tenant_id, person_id)
 
 
@@ -249,7 +249,7 @@ async def _change(tx: TenantTx, locked: _Locked, action: str, *, role: str | Non
     event = AuditEvent(
         action, resource_id=str(before.person_id), changes={"role": [before.role, role]}
     )
-    await security_events.record(tx, event, tenant_id=tx.tenant_id)
+    await tx.record(event, tenant_id=tx.tenant_id)
     await revocations.revoke_membership(tx, tx.tenant_id, before.person_id, not_before)
     await _tell(tx, tx.tenant_id, before.person_id)
 

@@ -12,10 +12,9 @@ from app.modules.people.schemas import (
     PersonRead,
 )
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
 from app.modules.sessions import ending
 from app.modules.sessions.schemas import EndReason
-from shared_lib.audit import AuditEvent
+from shared_lib.audit import PLATFORM, AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
 from shared_lib.tenancy import PlatformTx
@@ -102,7 +101,7 @@ async def deactivate_person(
     event = AuditEvent(
         "people.deactivate", str(person_id), reason=deactivate.reason, changes=changes
     )
-    await security_events.record(tx, event)
+    await tx.record(event, tenant_id=PLATFORM)
     return DeactivatedPerson(**asdict(deactivated), organizations_without_owner=left)
 
 
@@ -116,7 +115,7 @@ async def reactivate_person(tx: PlatformTx, person_id: UUID) -> PersonRead:
         await get_person(tx, person_id)
         raise PersonActive
     await memberships.person_changed(tx, person_id)
-    await security_events.record(tx, AuditEvent("people.reactivate", str(person_id)))
+    await tx.record(AuditEvent("people.reactivate", str(person_id)), tenant_id=PLATFORM)
     return reactivated
 
 

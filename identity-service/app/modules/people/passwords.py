@@ -8,11 +8,10 @@ from app.core.throttle import admit_sign_in
 from app.modules.people import repository, service
 from app.modules.people.schemas import Candidate, PasswordChange
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
 from app.modules.sessions import ending
 from app.modules.sessions import service as sessions
 from app.modules.sessions.schemas import EndReason
-from shared_lib.audit import AuditEvent
+from shared_lib.audit import PLATFORM, AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, TokenRevoked
 from shared_lib.tenancy import Tx, Unit, UserTx
@@ -51,7 +50,7 @@ async def change_password(process: Process, unit: Unit[UserTx], change: Password
         await _replace(tx, profile.id, password_hash)
         reason = EndReason.PASSWORD_CHANGED
         await ending.end_others(tx, profile.id, session_id, reason)
-        await security_events.record(tx, AuditEvent("people.change_password", str(profile.id)))
+        await tx.record(AuditEvent("people.change_password", str(profile.id)), tenant_id=PLATFORM)
 
 
 async def reset_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
@@ -63,8 +62,8 @@ async def reset_password(tx: Tx, person_id: UUID, password_hash: str) -> None:
     not_before = await repository.shut_out(tx, person_id, utc_now())
     await ending.end_all(tx, person_id, EndReason.PASSWORD_RESET)
     await revocations.revoke_person(tx, person_id, not_before)
-    event = AuditEvent("people.reset_password", str(person_id))
-    await security_events.record(tx, event, person_id=person_id)
+    event = AuditEvent("people.reset_password", str(person_id), person_id=person_id)
+    await tx.record(event, tenant_id=PLATFORM)
 
 
 async def _check_current(

@@ -14,8 +14,7 @@ from app.modules.people.schemas import (
     Profile,
     Standing,
 )
-from app.modules.security_events import service as security_events
-from shared_lib.audit import AuditEvent
+from shared_lib.audit import PLATFORM, AuditEvent
 from shared_lib.clock import utc_now
 from shared_lib.errors import ApiError, FieldError, TokenRevoked
 from shared_lib.ids import uuid7
@@ -91,8 +90,8 @@ async def create_person(
     )
     if profile is None:
         raise EmailTaken
-    event = AuditEvent("people.create", resource_id=str(profile.id))
-    await security_events.record(tx, event, person_id=profile.id)
+    event = AuditEvent("people.create", str(profile.id), person_id=profile.id)
+    await tx.record(event, tenant_id=PLATFORM)
     return profile
 
 

@@ -1,15 +1,16 @@
 """All SQL about security events."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Uuid, bindparam, delete, insert, select
 
 from app.modules.security_events.models import security_events
 from app.modules.security_events.schemas import SecurityEvent
 from shared_lib.tables import Statement
-from shared_lib.tenancy import ServiceTx, Tx
+from shared_lib.tenancy import ServiceTx
 
 _THIS = (
     security_events.c.tenant_id == bindparam("tenant", type_=Uuid),
@@ -21,9 +22,9 @@ _GET = Statement(select(*security_events.c).where(*_THIS), SecurityEvent)
 _DELETE: Statement[Any] = Statement(delete(security_events).where(*_THIS))
 
 
-async def insert_event(tx: Tx, event: SecurityEvent) -> None:
+async def insert_event(connection: asyncpg.Connection, values: Mapping[str, Any]) -> None:
     """Keep an event until the core has it."""
-    await tx.execute(_INSERT, **asdict(event))
+    await connection.execute(_INSERT.sql, *_INSERT.arguments(values))
 
 
 async def get_event(tx: ServiceTx, tenant_id: UUID, event_id: UUID) -> SecurityEvent | None:

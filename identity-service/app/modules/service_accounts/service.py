@@ -8,7 +8,6 @@ from uuid import UUID
 from app.modules.memberships import service as memberships
 from app.modules.memberships.domain import next_not_before
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
 from app.modules.service_accounts import repository
 from app.modules.service_accounts.domain import hash_of, matching, new_secret
 from app.modules.service_accounts.schemas import (
@@ -224,7 +223,7 @@ async def _tell(
     tx: TenantTx, action: str, account_id: UUID, changes: Changes | None = None
 ) -> None:
     event = AuditEvent(action, str(account_id), changes=changes)
-    await security_events.record(tx, event, tenant_id=tx.tenant_id)
+    await tx.record(event, tenant_id=tx.tenant_id)
 
 
 def _found(account: T | None) -> T:

@@ -8,7 +8,6 @@ import structlog
 from app.core.jobs import queue
 from app.core.settings import IdentitySettings
 from app.modules.revocations import service as revocations
-from app.modules.security_events import service as security_events
 from app.modules.sessions import refresh_tokens, repository
 from app.modules.sessions.schemas import EndedSession, EndReason, SessionRow
 from shared_lib.audit import PLATFORM, AuditEvent
@@ -54,10 +53,9 @@ async def end_reused(tx: Tx, session: SessionRow) -> None:
     _log.warning("refresh_token_reused", session=str(session.id))
     if not await _end(tx, session.person_id, session.id, EndReason.REFRESH_TOKEN_REUSED):
         return
-    event = AuditEvent("sessions.end", str(session.id), code=EndReason.REFRESH_TOKEN_REUSED.value)
-    await security_events.record(
-        tx, event, tenant_id=session.tenant_id or PLATFORM, person_id=session.person_id
-    )
+    code = EndReason.REFRESH_TOKEN_REUSED.value
+    event = AuditEvent("sessions.end", str(session.id), code=code, person_id=session.person_id)
+    await tx.record(event, tenant_id=session.tenant_id or PLATFORM)
     await queue.enqueue(tx, SEND_THEFT, session_id=str(session.id))
 
 

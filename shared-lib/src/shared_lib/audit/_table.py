@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import (
     CheckConstraint,
     Column,
@@ -19,10 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import FromClause
 
-from shared_lib.audit._events import AuditEvent
+from shared_lib.audit._events import AuditEvent, event_values
 from shared_lib.caller import Caller
-from shared_lib.clock import utc_now
-from shared_lib.ids import uuid7
 from shared_lib.tables import Grant, Policy, Predicate, Statement, tenant_table
 
 
@@ -82,29 +81,11 @@ class EventInsert:
             column.name: bindparam(column.name, type_=column.type) for column in events.c
         }
         values["reason"] = func.coalesce(values["reason"], reason)
-        self.statement: Statement[Any] = Statement(events.insert().values(values))
+        self._statement: Statement[Any] = Statement(events.insert().values(values))
 
-    def arguments(self, event: AuditEvent, caller: Caller, tenant_id: UUID) -> list[Any]:
-        """The arguments for `statement.sql`: `event`, done by `caller` in `tenant_id`."""
-        token = caller.token
-        return self.statement.arguments(
-            {
-                "tenant_id": tenant_id,
-                "id": uuid7(),
-                "occurred_at": utc_now(),
-                "actor_id": caller.actor_id,
-                "actor_role": (token.act.role if token.act else token.role) if token else None,
-                "subject_id": token.sub if token else None,
-                "support_session_id": event.support_session_id or caller.support_session_id,
-                "action": event.action,
-                "resource": event.resource,
-                "resource_id": event.resource_id,
-                "outcome": event.outcome,
-                "code": event.code,
-                "reason": event.reason,
-                "client_ip": caller.client_ip,
-                "user_agent": caller.user_agent,
-                "request_id": str(caller.request_id),
-                "changes": event.changes,
-            }
-        )
+    async def write(
+        self, connection: asyncpg.Connection, event: AuditEvent, caller: Caller, tenant_id: UUID
+    ) -> None:
+        """Insert `event`, done by `caller` in `tenant_id`, in the transaction that is open."""
+        arguments = self._statement.arguments(event_values(event, caller, tenant_id))
+        await connection.execute(self._statement.sql, *arguments)

@@ -96,15 +96,17 @@ class JobQueue:
         `arguments` are JSON scalars: ids, instants, numbers. Never contents, never secrets.
         """
         job_id = uuid7()
-        await tx.execute(
-            self._insert,
-            tenant_id=tenant_id,
-            id=job_id,
-            kind=kind,
-            arguments=arguments,
-            delay=delay,
-        )
+        values = {"tenant_id": tenant_id, "id": job_id, "kind": kind, "arguments": arguments}
+        await tx.execute(self._insert, **values, delay=delay)
         return job_id
+
+    async def put(
+        self, connection: asyncpg.Connection, kind: str, *, tenant_id: UUID, **arguments: Any
+    ) -> None:
+        """Promise a job, if and only if the transaction that is open on `connection` commits."""
+        values = {"tenant_id": tenant_id, "id": uuid7(), "kind": kind, "arguments": arguments}
+        given = self._insert.arguments({**values, "delay": 0.0})
+        await connection.execute(self._insert.sql, *given)
 
     async def claim(
         self, connection: asyncpg.Connection, kinds: Sequence[JobKind], most: int, lease: float

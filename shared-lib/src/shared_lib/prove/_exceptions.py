@@ -6,22 +6,25 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Exceptions:
-    """`every_row`: table and role that see all of it, limited by grants. `keys`: unique across
-    organizations. `definer_functions`: what runs with rights of its own, and the roles that call
-    it. `triggers`: they keep what has ended as it is. `of_actors`: bound to whoever acts, not to a
-    tenant.
+    """`roles` are all that the database has. `every_row`: table and role that see all of it,
+    limited by grants. `keys`: unique across organizations. `indexes` that do not lead with the
+    tenant. `definer_functions`: what runs with rights of its own, and the roles that call it.
+    `triggers`: those that keep what has ended as it is. `append_only`: tables that nobody changes.
     """
 
+    roles: tuple[str, ...]
     every_row: frozenset[tuple[str, str]]
     keys: frozenset[str]
+    indexes: frozenset[str]
     definer_functions: Mapping[str, frozenset[str]] = field(hash=False)
     triggers: frozenset[str]
     global_with_tenant: frozenset[str] = frozenset()
-    of_actors: frozenset[str] = frozenset()
+    append_only: frozenset[str] = frozenset()
 
 
 EXCEPTIONS = {
     "identity": Exceptions(
+        roles=("owner", "definer", "app", "auth", "platform", "worker"),
         every_row=frozenset(
             {
                 # Jobs and security events are put in by whoever changes something, also before an
@@ -46,6 +49,18 @@ EXCEPTIONS = {
             }
         ),
         keys=frozenset(),
+        indexes=frozenset(
+            {
+                # Whoever follows a link or authenticates itself names no organization.
+                "ix_invitations_id",
+                "ix_service_account_secrets_account_id",
+                "ix_service_accounts_id",
+                # In which organizations is this person?
+                "ix_memberships_person_id",
+                # What is due, in any organization.
+                "ix_jobs_due",
+            }
+        ),
         definer_functions={
             "accept_invitation": frozenset({"auth"}),
             "admit": frozenset({"app", "auth", "platform"}),
@@ -69,8 +84,11 @@ EXCEPTIONS = {
                 "sign_ups_keep_used",
             }
         ),
+        # Where somebody signed in; read before anyone is known.
+        global_with_tenant=frozenset({"sign_in_sessions"}),
     ),
     "product": Exceptions(
+        roles=("owner", "definer", "app", "platform", "worker"),
         every_row=frozenset(
             {
                 # A person who founds an organization has none yet whose rows he could insert.
@@ -93,6 +111,22 @@ EXCEPTIONS = {
             }
         ),
         keys=frozenset({"uq_organizations_slug"}),
+        indexes=frozenset(
+            {
+                # Staff read across organizations.
+                "ix_audit_events_of_actor",
+                "ix_audit_events_of_all",
+                "ix_organizations_newest",
+                "ix_support_sessions_agent",
+                "uq_organizations_slug",
+                # What somebody has founded, before anything of it is his organization's.
+                "ix_organizations_founder",
+                # Admission, and the end of an agent's sign-in session.
+                "ix_support_sessions_id",
+                "ix_support_sessions_live_sid",
+                "ix_jobs_due",
+            }
+        ),
         definer_functions={
             "admit": frozenset({"app", "platform", "worker"}),
             "found_organization": frozenset({"app"}),
@@ -101,5 +135,6 @@ EXCEPTIONS = {
         triggers=frozenset({"support_sessions_keep_ended"}),
         # An end that holds for one organization; read by admission only.
         global_with_tenant=frozenset({"revocations"}),
+        append_only=frozenset({"audit_events", "row_history"}),
     ),
 }

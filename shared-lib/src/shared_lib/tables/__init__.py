@@ -5,6 +5,7 @@ from shared_lib.tables._catalogue import (
     PREDICATES_AS_DEPARSED,
     ServerState,
     catalogue_faults,
+    declaration_faults,
     role_faults,
     server_state,
 )
@@ -22,6 +23,7 @@ from shared_lib.tables._declaration import (
     tenant_table,
     user_table,
 )
+from shared_lib.tables._document import declarations_document, declarations_from
 from shared_lib.tables._generator import role_name, security_statements
 from shared_lib.tables._statement import Statement
 
@@ -39,6 +41,9 @@ __all__ = [
     "Statement",
     "actor_table",
     "catalogue_faults",
+    "declaration_faults",
+    "declarations_document",
+    "declarations_from",
     "declared_tables",
     "global_table",
     "isolation_of",

@@ -103,7 +103,13 @@ async def catalogue_faults(
 
     `database` is the prefix of the roles' names. Needs no privilege beyond CONNECT.
     """
-    declared = declared_tables(metadata)
+    return await declaration_faults(connection, declared_tables(metadata), database)
+
+
+async def declaration_faults(
+    connection: asyncpg.Connection, declared: Mapping[str, Isolation], database: str
+) -> list[str]:
+    """The same for declarations that came as data."""
     found = {row["relname"]: row for row in await connection.fetch(_TABLES)}
     undeclared = sorted(found.keys() - declared.keys() - _UNDECLARED_ON_PURPOSE)
     faults = [f"table {name} is not declared" for name in undeclared]
@@ -174,7 +180,7 @@ async def server_state(connection: asyncpg.Connection) -> ServerState:
 
 
 def _expected_policies(
-    declared: dict[str, Isolation], database: str
+    declared: Mapping[str, Isolation], database: str
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     for table, isolation in declared.items():
         for policy in isolation.policies:
@@ -202,7 +208,7 @@ async def _live_policies(connection: asyncpg.Connection) -> dict[str, tuple[str,
     }
 
 
-def _expected_grants(declared: dict[str, Isolation], database: str) -> Iterator[str]:
+def _expected_grants(declared: Mapping[str, Isolation], database: str) -> Iterator[str]:
     for table, isolation in declared.items():
         for grant in isolation.grants:
             prefix = f"{table} to {role_name(database, grant.role)}:"

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.orm import Session
 
-from shared_lib.audit import AuditEvent, EventInsert
+from shared_lib.audit import AuditEvent, EventWriter
 from shared_lib.caller import Caller
 from shared_lib.errors import DatabaseUnavailable
 from shared_lib.tables import Statement
@@ -33,7 +33,7 @@ class Tx:
         lease: Lease,
         caller: Caller,
         opening: str,
-        events: EventInsert | None,
+        events: EventWriter | None,
     ) -> None:
         self.caller = caller
         self.recorded = False
@@ -62,11 +62,10 @@ class Tx:
         return int(status.rpartition(" ")[2])
 
     async def record(self, event: AuditEvent, *, tenant_id: UUID) -> None:
-        """Insert `event` in this transaction: it stands if, and only if, the change stands."""
+        """Write `event` in this transaction: it stands if, and only if, the change stands."""
         if self._events is None:
             raise LookupError("this service keeps no audit trail")
-        arguments = self._events.arguments(event, self.caller, tenant_id)
-        await _reached(self._connection.execute(self._events.statement.sql, *arguments))
+        await _reached(self._events.write(self._connection, event, self.caller, tenant_id))
         self.recorded = True
 
     def session(self) -> RequestSession:

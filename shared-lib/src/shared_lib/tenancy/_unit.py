@@ -1,15 +1,16 @@
 """One request's unit of work: its admitted transactions and the event that tells of it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
+import asyncpg
 import structlog
 from starlette.requests import Request
 
-from shared_lib.audit import PLATFORM, AuditEvent, EventInsert, Outcome
+from shared_lib.audit import PLATFORM, AuditEvent, EventWriter, Outcome
 from shared_lib.caller import Caller
 from shared_lib.errors import AuditUnavailable
 from shared_lib.idempotency import AnswerStore
@@ -33,14 +34,14 @@ class Runtime:
     """What a service builds once and every request uses.
 
     `databases`: the role that serves each scope. `admission` writes the CALL that ends the
-    opening batch. `events` is None for a service without an audit trail of its own.
+    opening batch. `events` writes what is told of; None for an application without an audit trail.
     `platform_roles`: staff, whose calls are recorded. `answers` are kept for requests that come
     with an Idempotency-Key.
     """
 
     databases: Mapping[Scope, Database]
     admission: Admission
-    events: EventInsert | None = None
+    events: EventWriter | None = None
     platform_roles: frozenset[str] = frozenset()
     answers: AnswerStore | None = None
 
@@ -98,7 +99,10 @@ class Unit(Generic[AnyTx]):
         if self.repeat is None:
             return
         try:
-            await self._apart(self.operation.scope, *self.repeat.release())
+            sql, arguments = self.repeat.release()
+            await self._apart(
+                self.operation.scope, lambda connection: connection.execute(sql, *arguments)
+            )
         except Exception as error:  # noqa: BLE001  another error is on its way
             _log.warning("idempotency_key_not_released", error=type(error).__name__)
 
@@ -163,18 +167,21 @@ class Unit(Generic[AnyTx]):
         events = self.runtime.events
         if events is None:
             raise LookupError("this service keeps no audit trail")
-        arguments = events.arguments(event, self.caller, tenant_id)
-        await self._apart(scope, events.statement.sql, arguments)
+        await self._apart(
+            scope, lambda connection: events.write(connection, event, self.caller, tenant_id)
+        )
 
-    async def _apart(self, scope: Scope, sql: str, arguments: list[Any]) -> None:
-        """Run one statement in a short transaction of `scope`, without admission."""
+    async def _apart(
+        self, scope: Scope, work: Callable[[asyncpg.Connection], Awaitable[Any]]
+    ) -> None:
+        """Do `work` in a short transaction of `scope`, without admission."""
         lease = await self.runtime.databases[scope].lease()
         try:
             connection = lease.connection
             await connection.execute(
                 opening_batch(settings_of(self.caller, scope), reads_only=False)
             )
-            await connection.execute(sql, *arguments)
+            await work(connection)
             await connection.execute("COMMIT")
         except BaseException:
             lease.discard()
