@@ -256,8 +256,12 @@ def _functions(catalogue: Catalogue) -> Iterator[DatabaseMutation]:
 
 
 def _triggers(catalogue: Catalogue) -> Iterator[DatabaseMutation]:
+    for table in sorted({trigger["table"] for trigger in catalogue.triggers}):
+        yield DatabaseMutation("trigger", table, f"ALTER TABLE {table} DISABLE TRIGGER ALL")
     for trigger in catalogue.triggers:
         table, name = trigger["table"], trigger["name"]
+        if name.startswith("RI_ConstraintTrigger"):
+            continue  # a foreign key's, and gone with it
         yield DatabaseMutation("trigger", table, f"DROP TRIGGER {name} ON {table}")
         for verb in ("DISABLE", "ENABLE REPLICA"):
             sql = f"ALTER TABLE {table} {verb} TRIGGER {name}"

@@ -1,7 +1,8 @@
 """Tries the mutations of one database; a process of its own, in the directory of the service."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from mutation._catalogue import DatabaseMutation, catalogue_mutations
 from mutation._suites import DATABASES
 from mutation._task import Task
 from mutation._verdict import Verdict, write_verdict
-from shared_lib.prove import faults_of, read_catalogue
+from shared_lib.prove import behaviour_of, declared_in, faults_of, read_catalogue
 from shared_lib.tables import catalogue_faults
 from shared_lib.testing.postgres import Cluster, start_cluster
 
 _OF_THE_SERVER = "version"  # no fault of ours
+
+
+Look = Callable[[], Awaitable[set[str]]]
 
 
 class _Checks:
@@ -27,29 +31,48 @@ class _Checks:
         self._metadata = metadata
         self._database = database
 
+    def of(self, mutation: DatabaseMutation) -> list[Look]:
+        """The ways of looking, the cheapest first."""
+        looks: list[Look] = [self.start, self.rules]
+        if mutation.table in declared_in(self._database):
+            looks.append(partial(self._behaviour, mutation.table))
+        return looks
+
+    async def start(self) -> set[str]:
+        """What keeps a service from starting."""
+        faults = await catalogue_faults(self._connection, self._metadata, self._database)
+        return {f"start: {fault}" for fault in faults}
+
     async def rules(self) -> set[str]:
-        """What the rules of the catalogue find, and what keeps a service from starting."""
-        catalogue = await read_catalogue(self._connection, self._database)
-        found = faults_of(catalogue)
+        """What the rules of the catalogue find."""
+        found = faults_of(await read_catalogue(self._connection, self._database))
         found.pop(_OF_THE_SERVER, None)
-        faults = {f"rule {name}: {each}" for name, found_by in found.items() for each in found_by}
-        declared = await catalogue_faults(self._connection, self._metadata, self._database)
-        return faults | {f"start: {fault}" for fault in declared}
+        return {f"rule {name}: {fault}" for name, faults in found.items() for fault in faults}
+
+    async def _behaviour(self, table: str) -> set[str]:
+        """What the roles can do with a table that they should not, or cannot that they should."""
+        found = await behaviour_of(self._connection, self._database, table)
+        return {f"behaviour: {fault}" for fault in found}
 
 
 async def _noticed(
     connection: asyncpg.Connection, checks: _Checks, mutation: DatabaseMutation
 ) -> tuple[str, ...]:
+    """The first fault that each way of looking finds; of the many grants, only the first way."""
     name = await connection.fetchval("SELECT quote_ident(current_database())")
+    looks = checks.of(mutation)
     transaction = connection.transaction()
     await transaction.start()
     try:
-        already: set[str] = set()
-        if mutation.before:
-            await connection.execute(mutation.before)
-            already = await checks.rules()
+        await connection.execute(mutation.before or "SELECT")
+        already = [await look() if mutation.before else set() for look in looks]
         await connection.execute(mutation.sql.replace("{database}", name))
-        return tuple(sorted(await checks.rules() - already))
+        found: list[str] = []
+        for look, before in zip(looks, already, strict=True):
+            found += sorted(await look() - before)[:1]
+            if found and mutation.kind == "grant":
+                break
+        return tuple(found)
     finally:
         await transaction.rollback()
 
@@ -59,12 +82,19 @@ async def _try_all(task: Task, cluster: Cluster, database: str, metadata: MetaDa
         connection = await asyncpg.connect(cluster.admin_url(clone))
         try:
             checks = _Checks(connection, metadata, database)
-            faults = await checks.rules()
-            if faults:
-                raise SystemExit(f"without any mutation there are faults: {sorted(faults)}")
+            await _baseline(connection, checks, database)
             await _try(task, connection, checks, await catalogue_mutations(connection, database))
         finally:
             await connection.close()
+
+
+async def _baseline(connection: asyncpg.Connection, checks: _Checks, database: str) -> None:
+    """Look everywhere before anything is changed. Raises SystemExit where there is a fault."""
+    nothing = [DatabaseMutation("", table, "") for table in declared_in(database)]
+    async with connection.transaction():
+        for look in [look for each in nothing for look in checks.of(each)]:
+            if faults := await look():
+                raise SystemExit(f"without any mutation there are faults: {sorted(faults)}")
 
 
 async def _try(

@@ -103,7 +103,8 @@ async def catalogue_faults(
 
     `database` is the prefix of the roles' names. Needs no privilege beyond CONNECT.
     """
-    return await declaration_faults(connection, declared_tables(metadata), database)
+    faults = await declaration_faults(connection, declared_tables(metadata), database)
+    return faults + await key_faults(connection, metadata)
 
 
 async def declaration_faults(
@@ -131,7 +132,6 @@ async def declaration_faults(
     ]
     expected_grants = dict.fromkeys(_expected_grants(declared, database), "granted")
     faults += _differences("grant", expected_grants, await _live_grants(connection))
-    faults += await key_faults(connection, metadata)
     return faults
 
 
