@@ -1,4 +1,4 @@
-"""Mutations after which everybody can do what he could: reviewed one by one, each with its reason."""
+"""Mutations after which nobody can do more than before: reviewed, each with its reason."""
 
 from collections.abc import Mapping
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Died", "TookTooLong", "in_child"]
+__all__ = ["Died", "Failed", "TookTooLong", "in_child"]
 
 
 class TookTooLong(Exception):
@@ -19,11 +19,15 @@ class TookTooLong(Exception):
 
 
 class Died(Exception):
-    """The child ended without an answer, or with an error. The message says how."""
+    """The child ended without an answer. The message says how."""
+
+
+class Failed(Exception):
+    """What the child was to do failed. The message is its traceback."""
 
 
 def in_child(work: Callable[[], Any], *, seconds: float) -> Any:
-    """What `work` returns in a child of this process. Raises TookTooLong or Died."""
+    """What `work` returns in a child of this process. Raises TookTooLong, Died or Failed."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -46,7 +50,7 @@ def in_child(work: Callable[[], Any], *, seconds: float) -> Any:
         raise Died(f"the child ended with status {os.waitstatus_to_exitcode(status)}")
     worked, result = pickle.loads(answer)  # noqa: S301  our own child wrote it
     if not worked:
-        raise Died(result)
+        raise Failed(result)
     return result
 
 

@@ -36,7 +36,7 @@ def run_items(
     """Run `items` in their order. With `reach`, run all of them and record what each runs."""
     outcome = Outcome()
     session.config.pluginmanager.register(outcome)
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, following in zip(items, [*items[1:], None], strict=bool(items)):
         begun = time.monotonic()
         with _recorded(reach, item.nodeid):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)

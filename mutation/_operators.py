@@ -1,8 +1,8 @@
 """The mutations of a source file: every statement and operand by which it refuses something."""
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from typing_extensions import override
 
@@ -10,6 +10,9 @@ __all__ = ["Candidate", "candidates", "replaced"]
 
 _FAULTS = frozenset({"Faults", "Iterator[str]", "list[str]"})
 _LONGEST = 110  # characters of code in a name
+
+
+Lines = Sequence[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +28,20 @@ class Candidate:
     what: str
     target: ast.AST
     replacement: ast.AST
-    lines: range
-    refusing: range
+    lines: Lines
+    refusing: Lines
 
 
 def candidates(tree: ast.Module) -> Iterator[Candidate]:
     """Every mutation of a module, in the order of its lines."""
     constants = _refusing_constants(tree)
     for statement in tree.body:
-        yield from _of_statement(statement, "", constants)
+        if _name(statement) in constants:
+            lines = _uses(tree, _name(statement))
+            for found in _elements(statement, statement, ""):
+                yield replace(found, lines=lines, refusing=lines)
+        else:
+            yield from _of_statement(statement, "")
 
 
 def replaced(tree: ast.Module, target: ast.AST, replacement: ast.AST) -> None:
@@ -55,16 +63,23 @@ class _Replacement(ast.NodeTransformer):
         return node
 
 
-def _of_statement(
-    statement: ast.stmt, scope: str, constants: frozenset[str]
-) -> Iterator[Candidate]:
+def _of_statement(statement: ast.stmt, scope: str) -> Iterator[Candidate]:
     if isinstance(statement, ast.ClassDef):
         for inner in statement.body:
-            yield from _of_statement(inner, f"{scope}{statement.name}.", constants)
+            yield from _of_statement(inner, f"{scope}{statement.name}.")
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from _Function(statement, scope + statement.name).candidates()
-    elif not scope and _name(statement) in constants:
-        yield from _elements(statement, statement, "")
+
+
+def _uses(tree: ast.Module, name: str) -> Lines:
+    """The lines that read a constant of the module."""
+    return sorted(
+        {
+            node.lineno
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        }
+    )
 
 
 def _refusing_constants(tree: ast.Module) -> frozenset[str]:
@@ -123,7 +138,7 @@ class _Function:
                 yield from self._loosened(own)
 
     def _candidate(
-        self, what: str, target: ast.AST, new: ast.AST, lines: range, refusing: range | None = None
+        self, what: str, target: ast.AST, new: ast.AST, lines: Lines, refusing: Lines | None = None
     ) -> Candidate:
         ast.copy_location(new, target)
         return Candidate(self._name, what, target, new, lines, refusing or lines)
@@ -140,7 +155,7 @@ class _Function:
         refusing = _lines(statement.body[0])
         yield from self._of_test(statement.test, _lines(statement.test), refusing)
 
-    def _of_test(self, test: ast.expr, lines: range, refusing: range) -> Iterator[Candidate]:
+    def _of_test(self, test: ast.expr, lines: Lines, refusing: Lines) -> Iterator[Candidate]:
         for node in ast.walk(test):
             if isinstance(node, ast.BoolOp):
                 neutral = isinstance(node.op, ast.And)
@@ -164,7 +179,7 @@ class _Function:
 
     def _answers(self, statement: ast.Return, value: ast.expr) -> Iterator[Candidate]:
         lines = _lines(statement)
-        if self._says_whether:
+        if self._says_whether and not isinstance(value, ast.Constant):
             yield from self._of_test(value, lines, lines)
             always = ast.BoolOp(op=ast.Or(), values=[ast.Constant(value=True), value])
             yield self._candidate(f"True for `{_code(value)}`", value, always, lines)
@@ -208,6 +223,8 @@ def _elements(statement: ast.stmt, inside: ast.AST, function: str) -> Iterator[C
                 yield _element(statement, inside, _same(inside, kept), element, function)
         case ast.Subscript(value=value):
             yield from _elements(statement, value, function)
+        case ast.comprehension(iter=iterated):
+            yield from _elements(statement, iterated, function)
         case _:
             for child in ast.iter_child_nodes(inside):
                 yield from _elements(statement, child, function)
