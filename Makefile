@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 UV_VERSION := 0.13.8
 
 PACKAGES := shared-lib identity-service product-core-api
-TESTED := $(PACKAGES) infra tests
+TESTED := $(PACKAGES) infra mutation tests
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/installed
 
@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check migrate migration docs
+.PHONY: help install up test lint check checkers mutate migrate migration docs
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -37,6 +37,7 @@ docs: $(INSTALLED) ## Write the reference pages in docs/reference
 	@for service in identity-service product-core-api; do \
 	  (cd $$service && $(BIN)/python -m app.reference ../docs/reference) || exit 1; \
 	done
+	@$(BIN)/python -m shared_lib.testing.hostile docs/reference
 
 # Both services are a package called app: one process each, in its own directory. Exit status 5
 # means that no test was selected, which a narrowing PYTEST_ADDOPTS may ask for.
@@ -70,11 +71,17 @@ check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
-	@$(call mypy,.,infra tests)
+	@$(call mypy,.,infra mutation tests)
+
+checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
+	@$(BIN)/python -m infra.checkers $(ONLY)
+
+mutate: $(INSTALLED) ## Take each protection away: does a check notice? (ONLY=guard, SAMPLE=3: three of each)
+	@$(BIN)/python -m mutation $(addprefix --only ,$(ONLY)) $(addprefix --sample ,$(SAMPLE))
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"
-	@.uv/bin/uv sync --quiet --frozen --all-packages --python .uv/bin/python
+	@.uv/bin/uv sync --quiet --frozen --all-packages --all-groups --python .uv/bin/python
 	@touch $@
 
 .uv/uv-$(UV_VERSION):

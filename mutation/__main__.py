@@ -47,7 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("--only", action="append", metavar="KIND", help="kinds to try")
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="N of each suite")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        default=0,
+        metavar="N",
+        help="N of each suite, more where that is quick",
+    )
     parser.add_argument("--seed", default="", help="chooses the sample (default: the date)")
     parser.add_argument("--list", action="store_true", help="name the mutations and try none")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -71,8 +71,7 @@ SOURCES = {
         ),
         (
             "tests/tokens/test_accepted_tokens.py",
-            "tests/tokens/test_hostile_claims.py",
-            "tests/tokens/test_hostile_envelopes.py",
+            "tests/tokens/test_hostile_tokens.py",
             "tests/tokens/test_signature.py",
             "tests/tokens/test_verified_cache.py",
             "tests/jwks/test_document.py",

@@ -42,10 +42,11 @@ class Task:
         """Where the verdicts go."""
         return Path(self.results)
 
-    def chosen(self, mutations: list[Mutation]) -> list[Mutation]:
-        """All of them, or the sample, in their order."""
-        if not 0 < self.sample < len(mutations):
+    def chosen(self, mutations: list[Mutation], *, times: int = 1) -> list[Mutation]:
+        """All of them, or the sample, in their order. `times` as many where each is soon tried."""
+        size = self.sample * times
+        if not 0 < size < len(mutations):
             return mutations
         chance = Random(f"{self.seed} {self.suite}")  # noqa: S311  to be repeated, not secret
-        chosen = set(chance.sample(range(len(mutations)), self.sample))
+        chosen = set(chance.sample(range(len(mutations)), size))
         return [mutation for index, mutation in enumerate(mutations) if index in chosen]

@@ -17,6 +17,7 @@ from shared_lib.prove import behaviour_of, declared_in, faults_of, read_catalogu
 from shared_lib.tables import catalogue_faults
 from shared_lib.testing.postgres import Cluster, start_cluster
 
+_TIMES = 20  # as many in a sample
 _OF_THE_SERVER = "version"  # no fault of ours
 
 
@@ -83,7 +84,8 @@ async def _try_all(task: Task, cluster: Cluster, database: str, metadata: MetaDa
         try:
             checks = _Checks(connection, metadata, database)
             await _baseline(connection, checks, database)
-            await _try(task, connection, checks, await catalogue_mutations(connection, database))
+            mutations = await catalogue_mutations(connection, database)
+            await _try(task, connection, checks, database, mutations)
         finally:
             await connection.close()
 
@@ -101,10 +103,11 @@ async def _try(
     task: Task,
     connection: asyncpg.Connection,
     checks: _Checks,
+    database: str,
     mutations: Sequence[DatabaseMutation],
 ) -> None:
     wanted = [each for each in mutations if not task.kinds or each.kind in task.kinds]
-    for mutation in task.chosen(wanted):
+    for mutation in task.chosen(wanted, times=_TIMES):
         by: tuple[str, ...] = ()
         error = ""
         if not task.only_list:
@@ -112,7 +115,7 @@ async def _try(
                 by = await _noticed(connection, checks, mutation)
             except asyncpg.PostgresError as fault:
                 error = f"{type(fault).__name__}: {fault}"
-        where = mutation.table or "database"
+        where = f"{database} {mutation.table or 'database'}"
         write_verdict(task.file, Verdict(mutation.kind, where, mutation.what, by, error))
 
 

@@ -19,6 +19,7 @@ from shared_lib.tenancy._operation import UndeclaredAccess
 
 __all__ = ["try_guards"]
 
+_TIMES = 5  # as many in a sample
 _SHOWN = 3  # faults of one mutation
 
 
@@ -34,7 +35,7 @@ async def try_guards(
     with spares for the operation that it is given the name of.
     """
     task = Task.from_environment()
-    mutations = task.chosen(list(guard_mutations(app)))
+    mutations = task.chosen(list(guard_mutations(app)), times=_TIMES)
     operations = await read_operations(service, client)
     trial = _Trial(app, make_cast)
     for name, group in groupby(mutations, key=lambda each: each.operation):

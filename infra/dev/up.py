@@ -35,9 +35,8 @@ Phase Zero is running. Ctrl-C stops it; the data stay in {data}.
 """
 
 
-def run() -> None:
+def run(configuration: Configuration) -> None:
     """Start everything in order, say so, and stay until something ends it."""
-    configuration = Configuration.read(os.environ)
     services = (configuration.identity, configuration.core)
     with only_one(configuration.data / "up.lock"), Runner() as runner:
         for service in services:
@@ -131,4 +130,4 @@ def _readiness(port: int) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded("make up", run))
+    sys.exit(guarded("make up", lambda: run(Configuration.read(os.environ))))

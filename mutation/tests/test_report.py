@@ -13,7 +13,8 @@ from mutation._verdict import Verdict
 GOOD = Verdict("policy", "popups", "DROP POLICY popups_app ON popups", by=("rule app_is_bound",))
 UNNOTICED = Verdict("gate", "gates", "without `raise`")
 NOT_APPLIED = Verdict("gate", "gates", "without `pass`", error="is what it was")
-SAME = Verdict("function", *next(iter(EQUIVALENT)).split(": ", 1))
+WHERE, _, WHAT = next(iter(EQUIVALENT)).partition(": ")
+SAME = Verdict("function", WHERE, WHAT)
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,7 @@ async def test_nobody_founds_what_is_purged(identity: Identity, tell: Any) -> No
         {"version": "1;"},
         {"status": "x y"},
         {"status": ""},
+        {"status": "active\n"},
         {"name": ""},
         {"name": "a\x00b"},
         {"slug": None},

@@ -90,6 +90,15 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def form(form: Annotated[Form, Body()]) -> str:
         return form.model_dump_json()
 
+    @app.put("/form/own")
+    async def own() -> None:
+        return None
+
+    @app.get("/form/{name}")
+    @app.patch("/form/{name}")
+    async def named(name: str) -> str:
+        return name
+
     @app.get("/query")
     async def query(limit: int, popup_id: UUID | None = None) -> str:
         return f"{limit} {popup_id}"
@@ -178,6 +187,15 @@ async def test_unknown_paths_and_methods(client: httpx.AsyncClient) -> None:
     response = await client.delete("/form")
     assert problem(response)["detail"] == "method_not_allowed"
     assert response.headers["allow"] == "POST"
+
+
+async def test_allow_names_the_methods_of_every_route_of_the_path(
+    client: httpx.AsyncClient,
+) -> None:
+    response = await client.delete("/form/7")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, PATCH"
+    assert (await client.delete("/form/own")).headers["allow"] == "PUT"
 
 
 async def test_errors_of_the_database_are_mapped(client: httpx.AsyncClient) -> None:

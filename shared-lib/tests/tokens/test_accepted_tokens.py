@@ -1,12 +1,10 @@
 """What a good token of each kind becomes, and the edges up to which it is good."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from shared_lib.errors import InvalidToken
 from shared_lib.testing.forgery import claims_of
 from shared_lib.testing.tokens import ManualClock, TokenIssuer
 from shared_lib.tokens import (
@@ -108,15 +106,6 @@ async def test_support_session_of_nobody(issuer: TokenIssuer, verifier: TokenVer
     assert token.support.mode == "read_write"
 
 
-async def test_identity_refuses_a_support_token(issuer: TokenIssuer, clock: ManualClock) -> None:
-    identity = TokenVerifier(
-        issuer=issuer.issuer, keys=issuer.keys, audience=IDENTITY_AUDIENCE, clock=clock
-    )
-    await identity.verify(issuer.platform())
-    with pytest.raises(InvalidToken):
-        await identity.verify(issuer.support(tenant_id=uuid4()))
-
-
 async def test_service_to_service(issuer: TokenIssuer, verifier: TokenVerifier) -> None:
     signed = issuer.service_to_service()
     token = await verifier.verify(signed, internal=True)
@@ -124,75 +113,6 @@ async def test_service_to_service(issuer: TokenIssuer, verifier: TokenVerifier) 
     assert token.audience == (f"{CORE_AUDIENCE}/internal",)
     assert (token.tenant_id, token.role, token.sid) == (None, None, None)
     assert token.is_service
-
-
-async def test_internal_takes_only_what_is_meant_for_this_service(
-    issuer: TokenIssuer, verifier: TokenVerifier
-) -> None:
-    for token in (
-        issuer.service_to_service(audience=IDENTITY_AUDIENCE),
-        issuer.person(tenant_id=uuid4(), role="owner"),
-        issuer.platform(),
-        issuer.service(tenant_id=uuid4()),
-        issuer.support(tenant_id=uuid4()),
-    ):
-        with pytest.raises(InvalidToken):
-            await verifier.verify(token, internal=True)
-
-
-@pytest.mark.parametrize("typ", ["at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"])
-async def test_typ_is_a_media_type(typ: str, issuer: TokenIssuer, verifier: TokenVerifier) -> None:
-    token = issuer.sign({"typ": typ}, claims_of(issuer.person()))
-    assert (await verifier.verify(token)).role is None
-
-
-@pytest.mark.parametrize("aud", [CORE_AUDIENCE, [CORE_AUDIENCE], ["other", CORE_AUDIENCE]])
-async def test_aud_is_a_string_or_a_list(
-    aud: Any, issuer: TokenIssuer, verifier: TokenVerifier
-) -> None:
-    token = issuer.sign({}, claims_of(issuer.person()) | {"aud": aud})
-    assert CORE_AUDIENCE in (await verifier.verify(token)).audience
-
-
-async def test_unknown_claims_and_headers_are_ignored(
-    issuer: TokenIssuer, verifier: TokenVerifier
-) -> None:
-    claims = claims_of(issuer.person()) | {"scope": "a b", "weight": 0.5, "nested": {"a": [{}]}}
-    token = issuer.sign({"unknown": 1}, claims)
-    assert (await verifier.verify(token)).tenant_id is None
-
-
-@pytest.mark.parametrize(
-    ("changed", "good"),
-    [
-        ({"exp": -29, "iat": -900}, True),
-        ({"exp": -30, "iat": -900}, False),
-        ({"iat": 30}, True),
-        ({"iat": 31}, False),
-        ({"nbf": 30}, True),
-        ({"nbf": 31}, False),
-        ({"nbf": -900}, True),
-        ({"exp": 3600}, True),
-        ({"exp": 3601}, False),
-    ],
-)
-async def test_leeway_is_thirty_seconds(
-    *,
-    changed: dict[str, int],
-    good: bool,
-    issuer: TokenIssuer,
-    verifier: TokenVerifier,
-    clock: ManualClock,
-) -> None:
-    instants = {name: int(clock.now) + seconds for name, seconds in changed.items()}
-    claims = claims_of(issuer.person()) | instants
-    claims["auth_time"] = min(claims["auth_time"], claims["iat"])
-    token = issuer.sign({}, claims)
-    if good:
-        assert (await verifier.verify(token)).iat == claims["iat"]
-    else:
-        with pytest.raises(InvalidToken):
-            await verifier.verify(token)
 
 
 @pytest.mark.parametrize(

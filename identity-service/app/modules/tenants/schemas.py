@@ -13,7 +13,7 @@ _BIGGEST = 2**63 - 1
 
 # No stricter than the core: what it has, is.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), PlainText]
-Status = Annotated[str, StringConstraints(pattern=r"\A[a-z_]{1,40}\z")]
+Status = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
 
 
 class TenantReceive(Body):

@@ -6,6 +6,7 @@ A module per group of commands, each with its typer application, put together he
 import typer
 
 from shared_lib.cli import _jobs, _keys
+from shared_lib.cli._doctor import doctor
 from shared_lib.cli._reconcile import reconcile
 
 __all__ = ["app", "main"]
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.add_typer(_keys.app, name="keys")
 app.add_typer(_jobs.app, name="jobs")
 app.command("reconcile")(reconcile)
+app.command("doctor")(doctor)
 
 
 @app.callback()

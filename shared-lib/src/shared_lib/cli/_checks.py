@@ -42,11 +42,13 @@ def print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
             section = check.section
             console.print(f"\n[bold]{escape(section)}[/bold]")
         source = f" [dim]({escape(check.source)})[/dim]" if check.source else ""
-        console.print(f"  {_MARKS[check.state]} {escape(check.says)}{source}")
+        name = f" [dim]{escape(f'{check.section}.{check.name}')}[/dim]" if check.faults else ""
+        console.print(f"  {_MARKS[check.state]} {escape(check.says)}{source}{name}", soft_wrap=True)
         for fault in check.faults:
             console.print(f"      [red]{escape(fault)}[/red]", soft_wrap=True)
         if check.skipped:
-            console.print(f"      [dim]not looked at: {escape(check.skipped)}[/dim]")
+            skipped = f"      [dim]not looked at: {escape(check.skipped)}[/dim]"
+            console.print(skipped, soft_wrap=True)
     counts = report_of(checks)["counts"]
     console.print(
         f"\n{counts['passed']} hold, {counts['failed']} do not, {counts['skipped']} not looked at"

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared_lib.errors._allow import allowed_methods
 from shared_lib.errors._api_error import CODE, ApiError, with_headers_of
 from shared_lib.errors._database import api_error_from_database, sqlstate_of
 from shared_lib.errors._oauth import OAuthError, is_oauth, oauth_error, oauth_response
@@ -91,6 +92,8 @@ def _api_error(exc: Exception) -> ApiError | None:
 def _http_exception_response(exc: HTTPException, scope: MutableMapping[str, Any]) -> Response:
     status = exc.status_code
     headers = with_headers_of(status, exc.headers)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := allowed_methods(scope)):
+        headers["allow"] = allowed
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status, headers=headers)
     detail: object = exc.detail  # FastAPI takes more than Starlette's str

@@ -25,9 +25,27 @@ def run_migrations(metadata: MetaData, database: str) -> None:
     """Run what Alembic was asked for against MIGRATION_DATABASE_URL, as MIGRATION_ROLE.
 
     A revision made with `--autogenerate` gets the policies and grants of each new table written
-    out. Raises KeyError when a variable is missing.
+    out; with `--sql` the statements are written to standard output and no database is needed.
+    Raises KeyError when a variable is missing.
     """
-    asyncio.run(_run(metadata, database))
+    if context.is_offline_mode():
+        _write_sql()
+    else:
+        asyncio.run(_run(metadata, database))
+
+
+def _write_sql() -> None:
+    context.configure(
+        url="postgresql+asyncpg://", literal_binds=True, transaction_per_migration=True
+    )
+    for statement in _preparation():
+        context.execute(statement)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _preparation() -> tuple[str, ...]:
+    return (f'SET ROLE "{os.environ["MIGRATION_ROLE"]}"', *_TIMEOUTS)
 
 
 async def _run(metadata: MetaData, database: str) -> None:
@@ -37,8 +55,7 @@ async def _run(metadata: MetaData, database: str) -> None:
         connect_args={"connection_class": TenantConnection},
     )
     async with engine.connect() as connection:
-        role = os.environ["MIGRATION_ROLE"]
-        for statement in (f'SET ROLE "{role}"', *_TIMEOUTS):
+        for statement in _preparation():
             await connection.execute(text(statement))
         # One at a time: of two replicas that start together the second finds nothing to do.
         await connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATING})"))

@@ -63,7 +63,8 @@ class TokenIssuer:
     """Stands for the identity service: its issuer, its key, and a token of each kind.
 
     Ids that a test does not name are fresh. `issued_at` (seconds since 1970) is now if not given;
-    `lifetime` is in seconds. Issuers with different numbers have different keys.
+    `lifetime` is in seconds. Issuers with different numbers have different keys; `private` is the
+    key of a real one.
     """
 
     def __init__(
@@ -71,15 +72,20 @@ class TokenIssuer:
         issuer: str = "https://identity.example.com",
         *,
         number: int = 0,
+        private: RSAPrivateKey | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        private = private_key(number)
+        private = private or private_key(number)
         self._jwk = public_jwk(private.public_key())
         self._clock = clock
         self.issuer = issuer
         self.claims = AccessTokenClaims(issuer)
         self.signing_key = SigningKey(self._jwk["kid"], private)
         self.keys = StaticKeys(self.signing_key.verification_key())
+
+    def now(self) -> int:
+        """The time of this issuer's clock, in whole seconds."""
+        return int(self._clock())
 
     def jwks(self) -> dict[str, Any]:
         """The document of this issuer's JWKS endpoint."""
@@ -205,7 +211,7 @@ class TokenIssuer:
         return compact(good | dict(header), claims, self.signing_key)
 
     def _iat(self, issued_at: int | None) -> int:
-        return int(self._clock()) if issued_at is None else issued_at
+        return self.now() if issued_at is None else issued_at
 
 
 def _session(sid: UUID | None, iat: int) -> SignInSession:

@@ -35,9 +35,9 @@ def base64url_decode(text: str) -> bytes:
 def json_object(data: bytes) -> dict[str, Any]:
     """Decode one JSON object in UTF-8; ValueError for anything else.
 
-    Refuses what Python's parser lets through: a name given twice at any depth (RFC 8725 section
-    2.4 calls it an attack), NaN, Infinity and numbers that overflow to it, other encodings, and
-    more than 64 opening brackets.
+    Refuses what Python's parser lets through: a name given twice at any depth (RFC 7515 and 7519,
+    section 4), NaN, Infinity and numbers that overflow to it, other encodings (RFC 8725 section
+    2.6), and more than 64 opening brackets.
     """
     text = data.decode("utf-8")
     if text.count("{") + text.count("[") > _MAX_BRACKETS:

@@ -1,0 +1,162 @@
+-- 2026_11_20_first
+GRANT INSERT ON pending_revocations TO identity_auth;
+GRANT SELECT, UPDATE (attempts), DELETE ON pending_revocations TO identity_worker;
+GRANT SELECT ON service_accounts TO identity_auth;
+GRANT SELECT, INSERT, UPDATE (secret_hash, updated_at) ON service_accounts TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at) ON signing_keys TO identity_worker;
+GRANT SELECT ON tenants TO identity_auth;
+GRANT SELECT, UPDATE (last_tenant_id, updated_at) ON people TO identity_auth;
+GRANT SELECT ON people TO identity_definer;
+GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO identity_auth;
+ALTER TABLE memberships ENABLE ROW LEVEL SECURITY;
+ALTER TABLE memberships FORCE ROW LEVEL SECURITY;
+CREATE POLICY memberships_app ON memberships FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY memberships_auth_select ON memberships FOR SELECT TO identity_auth USING (person_id = (SELECT current_setting('app.current_person', true)::uuid));
+GRANT SELECT ON memberships TO identity_app;
+GRANT SELECT ON memberships TO identity_auth;
+GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, ended_at, ended_reason) ON sign_in_sessions TO identity_auth;
+GRANT SELECT ON sign_in_sessions TO identity_definer;
+GRANT SELECT, INSERT, UPDATE (spent_at, answer) ON refresh_tokens TO identity_auth;
+CREATE PROCEDURE public.admit(sid uuid, person uuid) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+REVOKE ALL ON PROCEDURE public.admit(uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE public.admit(uuid, uuid) TO identity_app, identity_auth, identity_platform;
+
+-- 2026_11_20_jobs
+ALTER TABLE jobs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE jobs FORCE ROW LEVEL SECURITY;
+CREATE POLICY jobs_app ON jobs FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY jobs_worker ON jobs FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY jobs_auth_insert ON jobs FOR INSERT TO identity_auth WITH CHECK (true);
+CREATE POLICY jobs_platform_insert ON jobs FOR INSERT TO identity_platform WITH CHECK (true);
+GRANT INSERT ON jobs TO identity_app;
+GRANT INSERT ON jobs TO identity_auth;
+GRANT INSERT ON jobs TO identity_platform;
+GRANT SELECT, INSERT, UPDATE (run_at, attempts, held_at, failure), DELETE ON jobs TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (next_at) ON schedules TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (value, measured_at) ON measurements TO identity_worker;
+ALTER TABLE security_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE security_events FORCE ROW LEVEL SECURITY;
+CREATE POLICY security_events_app ON security_events FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY security_events_worker ON security_events FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY security_events_auth_insert ON security_events FOR INSERT TO identity_auth WITH CHECK (true);
+CREATE POLICY security_events_platform_insert ON security_events FOR INSERT TO identity_platform WITH CHECK (true);
+GRANT INSERT ON security_events TO identity_app;
+GRANT INSERT ON security_events TO identity_auth;
+GRANT INSERT ON security_events TO identity_platform;
+GRANT SELECT, INSERT, DELETE ON security_events TO identity_worker;
+
+-- 2026_11_20_members
+ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE invitations FORCE ROW LEVEL SECURITY;
+CREATE POLICY invitations_app ON invitations FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY invitations_worker ON invitations FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY invitations_definer ON invitations FOR ALL TO identity_definer USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON invitations TO identity_app;
+GRANT INSERT ON invitations TO identity_worker;
+GRANT SELECT, UPDATE (accepted_at, accepted_by) ON invitations TO identity_definer;
+GRANT SELECT, INSERT, UPDATE (slug, name, status, version, founded) ON tenants TO identity_worker;
+GRANT SELECT (id, slug, name, status) ON tenants TO identity_definer;
+GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (last_tenant_id, updated_at) ON people TO identity_auth;
+GRANT SELECT ON people TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (password_hash, updated_at) ON credentials TO identity_auth;
+GRANT SELECT (id, active) ON service_accounts TO identity_definer;
+CREATE POLICY memberships_worker ON memberships FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY memberships_definer ON memberships FOR ALL TO identity_definer USING (true) WITH CHECK (true);
+DROP POLICY memberships_auth_select ON memberships;
+CREATE POLICY memberships_auth ON memberships FOR ALL TO identity_auth USING (person_id = (SELECT current_setting('app.current_person', true)::uuid)) WITH CHECK (person_id = (SELECT current_setting('app.current_person', true)::uuid));
+GRANT SELECT, UPDATE (role, active, version, tokens_not_before, updated_at) ON memberships TO identity_app;
+GRANT SELECT, UPDATE (updated_at) ON memberships TO identity_auth;
+GRANT SELECT, INSERT, UPDATE (version, updated_at) ON memberships TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (role, active, version, updated_at) ON memberships TO identity_definer;
+CREATE PROCEDURE public.admit( scope integer, sid uuid, role_number integer, issued_at bigint ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE PROCEDURE public.admit_client() LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.member_profile(person uuid) RETURNS TABLE (email text, name text, active boolean, tokens_not_before timestamptz) LANGUAGE sql STABLE SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.find_member(address text) RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.find_invitation(invitation uuid) RETURNS TABLE ( id uuid, tenant_id uuid, slug text, organization text, status text, email text, role text, expires_at timestamptz, accepted_at timestamptz, revoked_at timestamptz ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.accept_invitation(invitation uuid, accepting_at timestamptz) RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+REVOKE ALL ON PROCEDURE public.admit(integer, uuid, integer, bigint) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE public.admit(integer, uuid, integer, bigint) TO identity_app, identity_auth, identity_platform;
+REVOKE ALL ON PROCEDURE public.admit_client() FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE public.admit_client() TO identity_worker;
+REVOKE ALL ON FUNCTION public.member_profile(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.member_profile(uuid) TO identity_app;
+REVOKE ALL ON FUNCTION public.find_member(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.find_member(text) TO identity_app;
+REVOKE ALL ON FUNCTION public.find_invitation(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.find_invitation(uuid) TO identity_auth;
+REVOKE ALL ON FUNCTION public.accept_invitation(uuid, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.accept_invitation(uuid, timestamptz) TO identity_auth;
+
+-- 2026_11_20_accounts
+GRANT SELECT, INSERT (id, email, name, created_at, expires_at), UPDATE (used_at) ON sign_ups TO identity_auth;
+GRANT SELECT, DELETE ON sign_ups TO identity_worker;
+GRANT SELECT, INSERT (id, email, name, verified_at, created_at, updated_at), UPDATE (name, last_tenant_id, tokens_not_before, password_changed_at, updated_at) ON people TO identity_auth;
+GRANT SELECT (id, email, email_normalized, name, platform_role, verified_at, active, tokens_not_before, created_at, updated_at), UPDATE (active, tokens_not_before, updated_at) ON people TO identity_platform;
+GRANT SELECT, INSERT (id, email, created_at, expires_at), UPDATE (used_at, used_from) ON password_resets TO identity_auth;
+GRANT SELECT, UPDATE (person_id), DELETE ON password_resets TO identity_worker;
+GRANT SELECT, INSERT, UPDATE (tenant_id, last_used_at, last_client_ip, ended_at, ended_reason) ON sign_in_sessions TO identity_auth;
+GRANT SELECT (id, person_id, expires_at, ended_at), UPDATE (ended_at, ended_reason) ON sign_in_sessions TO identity_platform;
+GRANT SELECT (id, person_id, auth_time, expires_at, ended_at), DELETE ON sign_in_sessions TO identity_worker;
+GRANT SELECT (token_hash, session_id), DELETE ON refresh_tokens TO identity_worker;
+
+-- 2026_11_20_service_accounts
+CREATE OR REPLACE PROCEDURE public.admit_client() LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+GRANT SELECT ON trusted_clients TO identity_auth;
+GRANT SELECT, INSERT, UPDATE (secret_hash, updated_at) ON trusted_clients TO identity_worker;
+GRANT SELECT (id, active) ON trusted_clients TO identity_definer;
+ALTER TABLE service_accounts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE service_accounts FORCE ROW LEVEL SECURITY;
+CREATE POLICY service_accounts_app ON service_accounts FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY service_accounts_worker ON service_accounts FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY service_accounts_auth_select ON service_accounts FOR SELECT TO identity_auth USING (id = (SELECT current_setting('app.current_actor', true)::uuid));
+GRANT SELECT, INSERT, UPDATE (revoked_at, tokens_not_before) ON service_accounts TO identity_app;
+GRANT SELECT (tenant_id, id, role, active, tokens_not_before) ON service_accounts TO identity_auth;
+GRANT SELECT (tenant_id, id, tokens_not_before) ON service_accounts TO identity_worker;
+ALTER TABLE service_account_secrets ENABLE ROW LEVEL SECURITY;
+ALTER TABLE service_account_secrets FORCE ROW LEVEL SECURITY;
+CREATE POLICY service_account_secrets_app ON service_account_secrets FOR ALL TO identity_app USING (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid)) WITH CHECK (tenant_id = (SELECT current_setting('app.current_tenant', true)::uuid));
+CREATE POLICY service_account_secrets_auth ON service_account_secrets FOR ALL TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (account_id = (SELECT current_setting('app.current_actor', true)::uuid));
+GRANT SELECT (tenant_id, account_id, id, created_at, expires_at, revoked_at, last_used_at), INSERT, UPDATE (revoked_at) ON service_account_secrets TO identity_app;
+GRANT SELECT (tenant_id, account_id, id, created_at, expires_at, revoked_at, last_used_at, secret_hash), UPDATE (last_used_at) ON service_account_secrets TO identity_auth;
+ALTER TABLE revoked_tokens ENABLE ROW LEVEL SECURITY;
+ALTER TABLE revoked_tokens FORCE ROW LEVEL SECURITY;
+CREATE POLICY revoked_tokens_worker ON revoked_tokens FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+CREATE POLICY revoked_tokens_auth ON revoked_tokens FOR ALL TO identity_auth USING (account_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (account_id = (SELECT current_setting('app.current_actor', true)::uuid));
+GRANT SELECT, INSERT, DELETE ON revoked_tokens TO identity_auth;
+GRANT SELECT (jti, revoked_at) ON revoked_tokens TO identity_worker;
+
+-- 2026_11_20_key_revocation
+GRANT SELECT, INSERT, UPDATE (state, private_key, activated_at, deactivated_at, retired_at, revoked_at) ON signing_keys TO identity_worker;
+
+-- 2026_11_20_idempotency
+ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY;
+CREATE POLICY idempotency_keys_app ON idempotency_keys FOR ALL TO identity_app USING (actor_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (actor_id = (SELECT current_setting('app.current_actor', true)::uuid));
+CREATE POLICY idempotency_keys_auth ON idempotency_keys FOR ALL TO identity_auth USING (actor_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (actor_id = (SELECT current_setting('app.current_actor', true)::uuid));
+CREATE POLICY idempotency_keys_platform ON idempotency_keys FOR ALL TO identity_platform USING (actor_id = (SELECT current_setting('app.current_actor', true)::uuid)) WITH CHECK (actor_id = (SELECT current_setting('app.current_actor', true)::uuid));
+CREATE POLICY idempotency_keys_worker ON idempotency_keys FOR ALL TO identity_worker USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (fingerprint, reservation, status, content_type, location, body, resource_id, created_at), DELETE ON idempotency_keys TO identity_app;
+GRANT SELECT, INSERT, UPDATE (fingerprint, reservation, status, content_type, location, body, resource_id, created_at), DELETE ON idempotency_keys TO identity_auth;
+GRANT SELECT, INSERT, UPDATE (fingerprint, reservation, status, content_type, location, body, resource_id, created_at), DELETE ON idempotency_keys TO identity_platform;
+GRANT SELECT, DELETE ON idempotency_keys TO identity_worker;
+
+-- 2026_11_20_invitations_repaired
+GRANT SELECT, UPDATE (updated_at) ON people TO identity_definer;
+GRANT SELECT (tenant_id, id, expires_at, accepted_at, revoked_at), INSERT, DELETE ON invitations TO identity_worker;
+GRANT SELECT (id, slug, name, status), UPDATE (founded) ON tenants TO identity_definer;
+GRANT SELECT, INSERT (tenant_id, id, email, role, created_at, expires_at), UPDATE (accepted_at, accepted_by, revoked_at) ON invitations TO identity_definer;
+CREATE FUNCTION public.hold_active_owners() RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.solely_owned(person uuid) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.inviter_reaches(tenant uuid, inviter uuid, given text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE OR REPLACE FUNCTION public.find_invitation(invitation uuid) RETURNS TABLE ( id uuid, tenant_id uuid, slug text, organization text, status text, email text, role text, expires_at timestamptz, accepted_at timestamptz, revoked_at timestamptz ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.accept_invitation(invitation uuid) RETURNS boolean LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+CREATE FUNCTION public.invite_owner( tenant uuid, invitation uuid, address text, OUT outcome text, OUT revoked uuid[], OUT invited_at timestamptz, OUT invited_until timestamptz ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $…$;
+REVOKE ALL ON FUNCTION public.inviter_reaches(uuid, uuid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.hold_active_owners() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.hold_active_owners() TO identity_app;
+REVOKE ALL ON FUNCTION public.solely_owned(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.solely_owned(uuid) TO identity_platform;
+REVOKE ALL ON FUNCTION public.accept_invitation(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.accept_invitation(uuid) TO identity_auth;
+REVOKE ALL ON FUNCTION public.invite_owner(uuid, uuid, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.invite_owner(uuid, uuid, text) TO identity_platform;
