@@ -103,6 +103,8 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
             yield f"{role} as well", replace(access, roles=access.roles | {role})
     if not access.support:
         yield "support sessions as well", replace(access, support=True)
+    if not access.programs:
+        yield "service accounts as well", replace(access, programs=True)
     if access.people:
         yield "not only people", replace(access, people=False)
     if access.audited:

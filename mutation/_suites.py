@@ -100,14 +100,28 @@ SOURCES = {
             "tests/keys/test_cipher.py",
         ),
     ),
+    "gates of operations": SourceSuite(
+        "gate",
+        _LIBRARY,
+        ("shared_lib.tenancy._operation",),
+        ("tests/tenancy",),
+    ),
+    "guards in code": SourceSuite(
+        "guard",
+        _LIBRARY,
+        ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch"),
+        ("tests/tenancy",),
+    ),
     "gates of the core": SourceSuite(
         "gate",
         _CORE,
         (
             "shared_lib.tenancy._gates",
-            "shared_lib.tenancy._operation",
             "shared_lib.tables._catalogue",
             "shared_lib.prove._rules",
+            "shared_lib.prove._rules_rights",
+            "shared_lib.prove._rules_rows",
+            "shared_lib.tables._keys",
             "app.core.settings",
             "app.core.middleware",
             "app.core.access",
@@ -117,8 +131,7 @@ SOURCES = {
             "tests/test_catalogue.py",
             "tests/test_anonymous.py",
             "tests/test_roles.py",
-            "tests/test_user_routes.py",
-            "tests/transactions/test_declared.py",
+            "tests/test_surface.py",
         ),
     ),
     "gates of identity": SourceSuite(
@@ -129,18 +142,6 @@ SOURCES = {
             "tests/core/test_settings.py",
             "tests/core/test_start.py",
             "tests/members/test_admission.py",
-        ),
-    ),
-    "guard": SourceSuite(
-        "guard",
-        _CORE,
-        ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch", "shared_lib.postgres"),
-        (
-            "tests/test_roles.py",
-            "tests/test_user_routes.py",
-            "tests/test_isolation.py",
-            "tests/transactions",
-            "tests/revocations/test_internal.py",
         ),
     ),
 }

@@ -39,9 +39,9 @@ class Access:
     active ones). `owner_modes`: those in which it works for owners; None is `modes`. `support`:
     whether a token with `act` may pass. `programs`: whether a service account may. `people`:
     whether only people pass who signed in themselves and are no staff of the platform. `audited`:
-    each call is recorded even when nobody from the platform is involved. `tenant_parameter`: the parameter of path or
-    query that names the organization in whose log the platform's calls are told of; without one
-    they are told of in the platform's own.
+    each call is recorded even when nobody from the platform is involved. `tenant_parameter`: the
+    parameter of path or query that names the organization in whose log the platform's calls are
+    told of; without one they are told of in the platform's own.
     `oauth`: refusals of any kind are answered as RFC 6749 section 5.2 wants them.
     `transactions`: `request` is one for the whole call; `own` lets the handler open several, for
     operations that must call another service with none open; `none` never touches the database.
