@@ -101,21 +101,28 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
         known = PLATFORM_ROLES if access.scope is Scope.PLATFORM else ORGANIZATION_ROLES
         for role in sorted(known - access.roles):
             yield f"{role} as well", replace(access, roles=access.roles | {role})
-    if not access.support:
-        yield "support sessions as well", replace(access, support=True)
-    if not access.programs:
-        yield "service accounts as well", replace(access, programs=True)
-    if access.people:
-        yield "not only people", replace(access, people=False)
-    if access.audited:
-        yield "not audited", replace(access, audited=False)
-    for mode in sorted(ANY_MODE - operation.modes):
-        if operation.scope is Scope.ORGANIZATION:
-            yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
-    if operation.scope is Scope.ORGANIZATION and operation.writes and operation.modes != ANY_MODE:
-        yield "as if it only read", replace(access, writes=False)
+    for what, kept_out, changed in (
+        ("support sessions as well", not access.support, replace(access, support=True)),
+        ("service accounts as well", not access.programs, replace(access, programs=True)),
+        ("not only people", access.people, replace(access, people=False)),
+        ("not audited", access.audited, replace(access, audited=False)),
+    ):
+        if kept_out:
+            yield what, changed
+    if operation.scope is Scope.ORGANIZATION:
+        yield from _other_modes(access, operation)
     for scope in _WIDER.get(access.scope, ()):
         yield f"scope {scope}", replace(access, scope=scope)
+
+
+def _other_modes(access: Access, operation: Operation) -> Iterator[tuple[str, Access]]:
+    for mode in sorted(ANY_MODE - operation.modes):
+        yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
+    for mode in sorted(ANY_MODE - operation.owner_modes):
+        modes = operation.owner_modes | {mode}
+        yield f"for owners also while {mode}", replace(access, owner_modes=modes)
+    if operation.writes and operation.modes != ANY_MODE:
+        yield "as if it only read", replace(access, writes=False)
 
 
 def _contexts(app: FastAPI) -> Iterator[Any]:

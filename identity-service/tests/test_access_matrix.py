@@ -32,11 +32,9 @@ def test_another_declaration_is_a_fault() -> None:
         "viewer (blocked): expected missing_permission, the service declares tenant_blocked",
     ]
     programs = access | {"programs": True}
+    who = "service account (admin)"
     assert list(declared_faults(IDENTITY, "update_member", programs)) == [
-        f"service account (admin) ({mode}): expected missing_permission, the service declares {answer}"
-        for mode, answer in (
-            ("active", "let through"),
-            ("read_only", "let through"),
-            ("blocked", "tenant_blocked"),
-        )
+        f"{who} (active): expected missing_permission, the service declares let through",
+        f"{who} (read_only): expected missing_permission, the service declares let through",
+        f"{who} (blocked): expected missing_permission, the service declares tenant_blocked",
     ]

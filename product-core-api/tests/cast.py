@@ -1,6 +1,7 @@
 """Everybody of the access matrix as callers of the core: signed tokens, three organizations."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,7 +12,7 @@ from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import MakeOrganization
 from tests.operations import SupportSession
 
-_STATES = {
+_STATES: dict[AccessMode, dict[str, Any]] = {
     AccessMode.ACTIVE: {"paid": True},
     AccessMode.READ_ONLY: {"paid": False},
     AccessMode.BLOCKED: {"status": "suspended"},
@@ -37,13 +38,13 @@ async def token_of(
     issuer: TokenIssuer,
     tenant_id: UUID,
     principal: Principal,
-    **known: UUID,
+    agent_id: UUID | None = None,
 ) -> str | None:
-    """A token of `principal`, of that organization if he acts in one. `known`: claims of staff."""
+    """A token of `principal`, of that organization if he acts in one."""
     outside: dict[Principal, Callable[[], str | None]] = {
         Principal.NOBODY: lambda: None,
         Principal.PERSON: issuer.person,
-        Principal.SUPPORT_AGENT: lambda: issuer.platform(role="support_agent", **known),
+        Principal.SUPPORT_AGENT: lambda: issuer.platform(role="support_agent", sub=agent_id),
         Principal.PLATFORM_ADMIN: issuer.platform,
         Principal.SERVICE: issuer.service_to_service,
     }

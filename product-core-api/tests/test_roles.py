@@ -35,8 +35,8 @@ async def test_what_a_principal_may_do(
     answered: dict[str, str] = {}
     for name, make_call in RECIPES.items():
         world = await make_world(admin, await make_tenant())
-        agent = {"sub": world.agent_id}
-        token = await token_of(admin, issuer, world.tenant.id, principal, **agent)
+        who = (world.tenant.id, principal, world.agent_id)
+        token = await token_of(admin, issuer, *who)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         call = make_call(world)
         response = await call.send(world.tenant.client, headers)

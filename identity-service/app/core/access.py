@@ -22,12 +22,19 @@ def public(
     return Depends(Guard(Access(Scope.PUBLIC, transactions=transactions, oauth=oauth)))
 
 
-def signed_in(transactions: Literal["request", "own"] = "request") -> Any:
+def signed_in(transactions: Literal["request", "own"] = "request", *, staff: bool = True) -> Any:
     """Declare that a person calls, in whatever state his organization is.
 
     No support session: its token is not for identity, and the declaration says so once more.
+    `staff=False`: nobody of the platform's staff either.
     """
-    access = Access(Scope.USER, support=False, programs=False, transactions=transactions)
+    access = Access(
+        Scope.USER,
+        support=False,
+        programs=False,
+        people=not staff,
+        transactions=transactions,
+    )
     return Depends(Guard(access))
 
 

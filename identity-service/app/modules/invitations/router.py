@@ -107,7 +107,7 @@ async def accept_invitation(
 
 @router.post(
     "/me/invitations/accept",
-    dependencies=[signed_in(), idempotent()],
+    dependencies=[signed_in(staff=False), idempotent()],
     status_code=201,
     response_model=MembershipRead,
     responses=problems(

@@ -221,7 +221,16 @@ _IDENTITY = (
         read_only="+++++ xxx !!!!!!",
         blocked="+++++ xxx !!!!!!",
         operations="""get_me update_me change_password list_sessions end_session logout
-            logout_everywhere join_by_invitation""",
+            logout_everywhere""",
+    ),
+    Row(
+        "who is invited joins, whatever his present organization may do; staff of the platform "
+        "are members of none",
+        outside="?+xx!",
+        active="+++++ xxx !!!!!!",
+        read_only="+++++ xxx !!!!!!",
+        blocked="+++++ xxx !!!!!!",
+        operations="join_by_invitation",
     ),
     Row(
         "who works here: the staff of the organization. That a trial is over is the core's "
