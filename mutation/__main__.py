@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = [
             job
             for job in jobs(Path(directory), task)
-            if not options.only or job.kinds.intersection(options.only)
+            if (not options.only or job.kinds.intersection(options.only))
+            and (not options.suite or job.task.suite in options.suite)
         ]
         try:
             verdicts = _gathered(chosen, quiet=options.json or options.list)
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
     parser.add_argument("--only", action="append", metavar="KIND", help="kinds to try")
+    parser.add_argument("--suite", action="append", metavar="NAME", help="suites to try")
     parser.add_argument(
         "--sample",
         type=int,

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from mutation._items import Outcome, run_items
 from mutation._reach import Reach
 from mutation._verdict import NotApplied
 
-__all__ = ["BaselineFailed", "Trial", "likeliest_first"]
+__all__ = ["BaselineFailed", "Trial", "strangeness"]
 
 _BASELINE_SECONDS = 600.0
 _SPARE_SECONDS = 30.0  # beside several times what the tests took before
@@ -78,9 +78,9 @@ class Trial:
                 again = partial(run_items, self._session, tests)
                 self._must_have_passed(in_child(again, seconds=_BASELINE_SECONDS))
 
-    def by_speed(self, tests: Iterable[pytest.Item]) -> list[pytest.Item]:
-        """The fastest first, as far as that is known."""
-        return sorted(tests, key=lambda item: self._seconds.get(item.nodeid, 0.0))
+    def seconds(self, test: pytest.Item) -> float:
+        """What a test took unmutated; 0 where that is not known."""
+        return self._seconds.get(test.nodeid, 0.0)
 
     def _must_have_passed(self, outcome: Outcome) -> None:
         if outcome.failed:
@@ -88,17 +88,21 @@ class Trial:
         self._seconds |= outcome.seconds
 
 
-def likeliest_first(what: str, tests: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Those whose text has most of the words of the mutation; it only makes the run shorter."""
+def strangeness(what: str) -> Callable[[pytest.Item], int]:
+    """A key by which tests come first whose text has most of the words of a mutation.
+
+    It decides nothing but how long a run takes.
+    """
     words = {word.lower() for word in _WORDS.findall(what)} - {"without", "the", "condition"}
 
-    def score(item: pytest.Item) -> int:
+    def key(item: pytest.Item) -> int:
         text = f"{item.nodeid} {_text(item)}".lower()
         return -sum(word in text for word in words)
 
-    return sorted(tests, key=score)
+    return key
 
 
+@cache
 def _text(item: pytest.Item) -> str:
     function = getattr(item, "function", None)
     try:

@@ -15,7 +15,7 @@ from mutation._routines import Routine, RoutineMutation, read_routines, routine_
 from mutation._source import SourceMutation, apply, source_mutations
 from mutation._suites import ROUTINES, SOURCES, RoutineSuite, SourceSuite
 from mutation._task import Task
-from mutation._trial import Trial, likeliest_first
+from mutation._trial import Trial, strangeness
 from mutation._verdict import NotApplied, Verdict, write_verdict
 from shared_lib.testing.postgres import running_cluster
 
@@ -46,13 +46,16 @@ def _of_sources(task: Task, trial: Trial, suite: SourceSuite) -> Iterator[Verdic
 
     def tests(mutation: SourceMutation) -> Sequence[pytest.Item]:
         """Those that run the changed lines; for a sample it takes longer to know them."""
+        strange = strangeness(mutation.what)
         if task.sample:
-            return likeliest_first(mutation.what, trial.items)
+            return sorted(trial.items, key=strange)
         candidate = mutation.candidate
         refused = reach.tests(mutation.path, candidate.refusing)
         reaching = refused | reach.tests(mutation.path, candidate.lines)
-        reached = trial.by_speed(item for item in trial.items if item.nodeid in reaching)
-        return sorted(reached, key=lambda item: item.nodeid not in refused)
+        return sorted(
+            (item for item in trial.items if item.nodeid in reaching),
+            key=lambda item: (item.nodeid not in refused, strange(item), trial.seconds(item)),
+        )
 
     for mutation in mutations:
         verdict = Verdict(mutation.kind, mutation.where, mutation.what)
@@ -75,7 +78,7 @@ def _of_routines(task: Task, trial: Trial, suite: RoutineSuite) -> Iterator[Verd
             verdict = replace(verdict, error="no tests are named for this function")
         elif not task.only_list:
             named = [item for item in trial.items if item.nodeid.startswith(suite.tests[name])]
-            tests = likeliest_first(mutation.what, named)
+            tests = sorted(named, key=strangeness(mutation.what))
             verdict = _tried(verdict, trial, tests, within=_in_template(template, mutation))
         yield verdict
 

@@ -45,6 +45,12 @@ PUBLIC, USER, ORGANIZATION, SERVICE = map(
     guard, (Scope.PUBLIC, Scope.USER, Scope.ORGANIZATION, Scope.SERVICE)
 )
 PLATFORM = guard(Scope.PLATFORM, roles=STAFF)
+
+
+async def somebody(_: Any = USER) -> None:
+    """A dependency that asks for a guard."""
+
+
 ONE, ALL = Depends(rows_of_one), Depends(rows_of_all)
 
 
@@ -119,6 +125,8 @@ def test_a_contradiction_keeps_the_service_from_starting(name: str) -> None:
     [
         ([PUBLIC], Scope.PUBLIC),
         ([USER], Scope.USER),
+        ([USER, idempotent()], Scope.USER),
+        ([Depends(somebody)], Scope.USER),
         ([USER, ONE], Scope.ORGANIZATION),
         ([ORGANIZATION, ONE], Scope.ORGANIZATION),
         ([USER, ORGANIZATION], Scope.ORGANIZATION),

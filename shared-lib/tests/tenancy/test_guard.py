@@ -50,6 +50,7 @@ STAFF_IN_A_TENANT = token(tenant_id=uuid4(), role="platform_admin")
 OWNERS = Access(Scope.ORGANIZATION, roles=frozenset({"owner"}))
 STANDARDS = Access(Scope.ORGANIZATION, roles=frozenset({"standard"}))
 NO_SUPPORT = Access(Scope.ORGANIZATION, support=False)
+NO_PROGRAMS = Access(Scope.USER, programs=False)
 PEOPLE = Access(Scope.USER, people=True)
 STAFF = Access(Scope.PLATFORM, roles=frozenset({"platform_admin"}))
 
@@ -83,6 +84,9 @@ STAFF = Access(Scope.PLATFORM, roles=frozenset({"platform_admin"}))
         (NO_SUPPORT, OWNER, None),
         (NO_SUPPORT, SUPPORT, MissingPermission),
         (NO_SUPPORT, SUPPORT_OWNER, MissingPermission),
+        (NO_PROGRAMS, OWNER, None),
+        (NO_PROGRAMS, SUPPORT, None),
+        (NO_PROGRAMS, PROGRAM, MissingPermission),
         (PEOPLE, PERSON, None),
         (PEOPLE, OWNER, None),
         (PEOPLE, PROGRAM, MissingPermission),
