@@ -19,12 +19,16 @@ _LIBRARY, _IDENTITY, _CORE = "shared-lib", "identity-service", "product-core-api
 
 @dataclass(frozen=True)
 class SourceSuite:
-    """Modules whose every refusal is removed, and the tests of the package in `directory`."""
+    """Modules whose every refusal is removed, and the tests of the package in `directory`.
+
+    `prepared` are functions, by module and name, whose result the tests share and which is costly.
+    """
 
     kind: str
     directory: str
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    prepared: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ SOURCES = {
             "tests/jwks/test_client.py",
             "tests/web/test_bearer.py",
         ),
+        prepared=(("shared_lib.testing.hostile", "hostile_tokens"),),
     ),
     "gates of the library": SourceSuite(
         "gate",

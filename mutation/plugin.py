@@ -39,6 +39,8 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
 
 def _of_sources(task: Task, trial: Trial, suite: SourceSuite) -> Iterator[Verdict]:
     modules = [import_module(name) for name in suite.modules]
+    for module, name in suite.prepared:
+        getattr(import_module(module), name)()
     mutations = task.chosen(list(source_mutations(suite.kind, modules)))
     reach = Reach(mutation.path for mutation in mutations)
     if not task.only_list and not task.sample:
