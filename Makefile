@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check checkers mutate migrate migration docs
+.PHONY: help install up test lint check checkers mutate migrate migration docs prove
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -32,6 +32,9 @@ migrate: $(INSTALLED) ## Bring both databases to their newest revision
 
 migration: $(INSTALLED) ## Write a migration from the declared tables (SERVICE=product-core-api NAME=add_tickets)
 	@$(BIN)/python -m infra.dev.migration "$(SERVICE)" "$(NAME)"
+
+prove: $(INSTALLED) ## Take an installation of its own apart (OPTIONS="--section catalogue")
+	@$(BIN)/python -m infra.dev.prove $(OPTIONS)
 
 docs: $(INSTALLED) ## Write the reference pages in docs/reference
 	@for service in identity-service product-core-api; do \

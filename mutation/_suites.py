@@ -82,7 +82,10 @@ SOURCES = {
             "tests/jwks/test_client.py",
             "tests/web/test_bearer.py",
         ),
-        prepared=(("shared_lib.testing.hostile", "hostile_tokens"),),
+        prepared=(
+            ("shared_lib.testing.hostile", "hostile_tokens"),
+            ("shared_lib.testing.hostile", "good_tokens"),
+        ),
     ),
     "gates of the library": SourceSuite(
         "gate",

@@ -37,21 +37,8 @@ Phase Zero is running. Ctrl-C stops it; the data stay in {data}.
 
 def run(configuration: Configuration) -> None:
     """Start everything in order, say so, and stay until something ends it."""
-    services = (configuration.identity, configuration.core)
     with only_one(configuration.data / "up.lock"), Runner() as runner:
-        for service in services:
-            require_free(service.name, service.port)
-            require_free(f"metrics of the {service.worker}", service.metrics_port)
-        prepare(configuration, runner, start_server(configuration, runner))
-        for service in services:
-            migrate(configuration, runner, service)
-        for service in reversed(services):  # memberships point at organizations
-            load_demo(configuration, runner, service)
-        for service in services:  # identity first: the core begins by fetching its keys
-            serve(configuration, runner, service)
-            wait_until_ready(runner, service)
-        for service in services:
-            work(configuration, runner, service)
+        start_everything(configuration, runner)
         banner = BANNER.format(
             data=configuration.data,
             core=configuration.core.port,
@@ -60,6 +47,24 @@ def run(configuration: Configuration) -> None:
         runner.say(banner)
         while True:
             runner.wait(0.2)
+
+
+def start_everything(configuration: Configuration, runner: Runner) -> None:
+    """PostgreSQL, migrations, demo data, services and workers, in order. Raises `FAILURES`."""
+    services = (configuration.identity, configuration.core)
+    for service in services:
+        require_free(service.name, service.port)
+        require_free(f"metrics of the {service.worker}", service.metrics_port)
+    prepare(configuration, runner, start_server(configuration, runner))
+    for service in services:
+        migrate(configuration, runner, service)
+    for service in reversed(services):  # memberships point at organizations
+        load_demo(configuration, runner, service)
+    for service in services:  # identity first: the core begins by fetching its keys
+        serve(configuration, runner, service)
+        wait_until_ready(runner, service)
+    for service in services:
+        work(configuration, runner, service)
 
 
 @contextmanager

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from infra.postgres.roles import DATABASES, login_roles
 from infra.postgres.urls import password_in, service_url
+from shared_lib.audit import AuditKey
 
 HEADER = "# Written by infra.postgres.bootstrap. Secrets in it are kept, URLs are renewed.\n"
+AUDIT_SIGNING_KEY = "AUDIT_SIGNING_KEY"
+AUDIT_PUBLIC_KEYS = "CORE_AUDIT_PUBLIC_KEYS"
 PREFIXES = {"product": "CORE", "identity": "IDENTITY"}
 """Database: prefix of the names that its service, and no other process, is given."""
 
@@ -83,7 +86,21 @@ def variables_for(
     variables["IDENTITY_ENCRYPTION_KEY"] = kept.get("IDENTITY_ENCRYPTION_KEY") or _fernet_key()
     for database in DATABASES:
         variables[migration_name(database)] = service_url(administrator_url, database)
-    return {**kept, **variables}
+    return {**kept, **variables, **_audit_keys(kept)}
+
+
+def _audit_keys(kept: Mapping[str, str]) -> dict[str, str]:
+    """The private audit key, which no service is given, and the public ones of it and before it.
+
+    Without its line a new key is made; the public part of the old one stays with the core.
+    """
+    private = kept.get(AUDIT_SIGNING_KEY)
+    key = AuditKey.from_setting(private) if private else AuditKey.generate()
+    public = [key.public, *kept.get(AUDIT_PUBLIC_KEYS, "").split(",")]
+    return {
+        AUDIT_SIGNING_KEY: key.setting,
+        AUDIT_PUBLIC_KEYS: ",".join(dict.fromkeys(filter(None, public))),
+    }
 
 
 def _fernet_key() -> str:

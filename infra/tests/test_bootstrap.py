@@ -14,6 +14,7 @@ from infra.postgres import roles
 from infra.postgres.bootstrap import bootstrap, create_roles, secure_database
 from infra.postgres.secrets_file import passwords, read_variables, url_name
 from infra.postgres.urls import driver_url
+from shared_lib.audit import AuditKey
 
 pytestmark = pytest.mark.database
 R = TypeVar("R")
@@ -64,6 +65,8 @@ def test_the_file_holds_exactly_what_is_documented(prepared: Prepared) -> None:
         "CORE_PLATFORM_DATABASE_URL",
         "CORE_WORKER_DATABASE_URL",
         "CORE_CLIENT_SECRET",
+        "AUDIT_SIGNING_KEY",
+        "CORE_AUDIT_PUBLIC_KEYS",
         "IDENTITY_APP_DATABASE_URL",
         "IDENTITY_AUTH_DATABASE_URL",
         "IDENTITY_PLATFORM_DATABASE_URL",
@@ -83,6 +86,19 @@ def test_both_services_share_one_client_secret_and_no_other(prepared: Prepared) 
     secrets = [urlsplit(v).password if "://" in v else v for k, v in values.items()]
     assert len(set(secrets)) == len(secrets) - 1  # the administrator's, for two databases
     assert all(secret and len(secret) >= 43 for secret in secrets)
+
+
+def test_an_audit_key_that_was_taken_out_is_replaced_and_stays_known(prepared: Prepared) -> None:
+    before = read_variables(prepared.secrets)
+    key = AuditKey.from_setting(before["AUDIT_SIGNING_KEY"])
+    assert before["CORE_AUDIT_PUBLIC_KEYS"] == key.public
+    lines = [f"{k}={v}\n" for k, v in before.items() if k != "AUDIT_SIGNING_KEY"]
+    prepared.secrets.write_text("".join(lines))
+    prepared.prepare()
+    after = read_variables(prepared.secrets)
+    new = AuditKey.from_setting(after["AUDIT_SIGNING_KEY"])
+    assert after["CORE_AUDIT_PUBLIC_KEYS"] == f"{new.public},{key.public}"
+    assert new.public != key.public
 
 
 def test_repeating_changes_nothing(prepared: Prepared) -> None:

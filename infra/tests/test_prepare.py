@@ -77,7 +77,12 @@ def test_each_service_is_handed_its_own_secrets(containers: Containers) -> None:
     assert all(name.startswith("IDENTITY_") for name in identity)
     assert all(name.startswith("CORE_") for name in core)
     rest = set(everything) - set(identity) - set(core)
-    assert rest == {"MIGRATION_IDENTITY_DATABASE_URL", "MIGRATION_PRODUCT_DATABASE_URL"}
+    # The private audit key is for the program phasezero: no service is given it.
+    assert rest == {
+        "AUDIT_SIGNING_KEY",
+        "MIGRATION_IDENTITY_DATABASE_URL",
+        "MIGRATION_PRODUCT_DATABASE_URL",
+    }
     passwords = {urlsplit(everything[name]).password for name in rest} - {None}
     for given in (identity, core):
         assert not passwords & {urlsplit(value).password for value in given.values()}

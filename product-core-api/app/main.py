@@ -17,6 +17,7 @@ from app.core.models import DATABASE, kept_answers
 from app.core.settings import CoreSettings
 from app.modules.audit_events import router as audit_events
 from app.modules.audit_events.models import events
+from app.modules.audit_keys import router as audit_keys
 from app.modules.me import router as me
 from app.modules.members import router as members
 from app.modules.models import metadata
@@ -147,7 +148,12 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
         stats.router,
     ):
         app.include_router(router, prefix=API)
-    for router in (members.router, revocations.router, audit_events.internal_router):
+    for router in (
+        members.router,
+        revocations.router,
+        audit_events.internal_router,
+        audit_keys.router,
+    ):
         app.include_router(router)
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 

@@ -2,11 +2,12 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from typing_extensions import override
 
+from shared_lib.audit import audit_key_set
 from shared_lib.mail import MailSettings
-from shared_lib.settings import IssuerUrl, ServiceSettings
+from shared_lib.settings import IssuerUrl, ServiceSettings, separated
 
 
 class CoreSettings(MailSettings, ServiceSettings):
@@ -41,8 +42,21 @@ class CoreSettings(MailSettings, ServiceSettings):
     unpaid_organizations_per_founder: Annotated[int, Field(ge=0)] = 3
     """How many organizations a person may found without paying for any of them; 0 forbids it."""
 
+    audit_public_keys: Annotated[tuple[str, ...], BeforeValidator(separated)] = ()
+    """Public audit keys, separated by commas: the one that signs now, and all before it, so that
+    what they signed can be verified. The private part is not the core's to have."""
+
     support_pool_size: Annotated[int, Field(ge=1)] = 3
     """Connections per process for platform staff, and as many for the identity service."""
+
+    @field_validator("audit_public_keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            audit_key_set(value)
+        except ValueError:
+            raise ValueError("must be Ed25519 public keys: 32 bytes in base64url each") from None
+        return value
 
     @override
     def insecure(self) -> list[str]:

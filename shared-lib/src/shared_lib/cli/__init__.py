@@ -5,7 +5,7 @@ A module per group of commands, each with its typer application, put together he
 
 import typer
 
-from shared_lib.cli import _jobs, _keys
+from shared_lib.cli import _jobs, _keys, _prove
 from shared_lib.cli._doctor import doctor
 from shared_lib.cli._reconcile import reconcile
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.add_typer(_keys.app, name="keys")
 app.add_typer(_jobs.app, name="jobs")
+app.add_typer(_prove.app, name="prove")
 app.command("reconcile")(reconcile)
 app.command("doctor")(doctor)
 

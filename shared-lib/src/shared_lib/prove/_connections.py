@@ -39,11 +39,11 @@ _MOMENT = 0.2  # seconds: by then the statement runs
 
 @dataclass(frozen=True)
 class Pool:
-    """A pool of one connection, and two organizations that have rows in `table`."""
+    """A pool of one connection, and two organizations that have rows in one of `tables`."""
 
     connections: Database
     database: str
-    table: str
+    tables: tuple[str, ...]
     first: UUID
     second: UUID
 
@@ -58,10 +58,9 @@ class Pool:
         return Runtime({Scope.ORGANIZATION: self.connections}, lambda _operation, _caller: "")
 
     async def seen(self, connection: asyncpg.Connection) -> set[UUID]:
-        """Whose rows are seen on `connection` now."""
-        rows = await connection.fetch(
-            f"SELECT DISTINCT tenant_id FROM public.{self.table}"  # noqa: S608  a table's name
-        )
+        """Whose rows are seen on `connection` now, in any table."""
+        each = (f"SELECT tenant_id FROM public.{table}" for table in self.tables)  # noqa: S608  names
+        rows = await connection.fetch(" UNION ".join(each))
         return {row["tenant_id"] for row in rows}
 
     async def left_behind(self, after: str) -> AsyncIterator[str]:
@@ -95,7 +94,7 @@ async def open_pool(
             )
             if len(rows) > 1:
                 first, second = (row["tenant_id"] for row in rows)
-                yield Pool(connections, database, table, first, second)
+                yield Pool(connections, database, tuple(tables), first, second)
                 return
         raise LookupError("no table has rows of two organizations")
     finally:
@@ -187,7 +186,7 @@ async def _jobs(pool: Pool) -> AsyncIterator[str]:
 async def _injected(pool: Pool) -> AsyncIterator[str]:
     owner = role_name(pool.database, "owner")
     for name, text in INJECTIONS.items():
-        statement = text.format(tenant=pool.second, table=pool.table, owner=owner)
+        statement = text.format(tenant=pool.second, table=pool.tables[0], owner=owner)
         async with pool.transaction(pool.first) as tx:
             await tx.connection.execute("SAVEPOINT injection")
             try:

@@ -92,7 +92,7 @@ _CORE = (
         active="+++++ +++ ++++++",
         read_only="+++++ +++ ++++++",
         blocked="+++++ +++ ++++++",
-        operations="live ready",
+        operations="live ready get_audit_keys",
     ),
     Row(
         "whoever is signed in asks who he is, whatever his organization may do; an agent in a "

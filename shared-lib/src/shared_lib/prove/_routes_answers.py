@@ -22,7 +22,7 @@ ENDING = ("logout", "leave_organization", "logout_everywhere")
 MALFORMED = "not-a-token"
 MODES = (AccessMode.BLOCKED, AccessMode.READ_ONLY, AccessMode.ACTIVE)
 
-_SOURCE = "design §6, §8, §9"
+_SOURCE = "OWASP API5:2023"
 _AT_ONCE = 6
 _PATIENCE = 5  # times that a request is made again because of a rate limit
 _REFUSALS = {answer.code: answer for answer in Answer if answer.code}

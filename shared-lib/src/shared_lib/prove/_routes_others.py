@@ -26,7 +26,7 @@ ATTACKERS = (
 )
 """Who may do most in an organization, and nothing in another one."""
 
-_SOURCE = "design §7, §8"
+_SOURCE = "OWASP API1:2023"
 _TRACE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w.-]+@[\w.-]+")
 _TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 # A path names a thing, which is not there. In a query or body an id may also be one too many.

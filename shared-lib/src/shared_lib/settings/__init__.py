@@ -7,7 +7,7 @@ from shared_lib.settings._service import (
     list_settings,
     refuse_unknown_variables,
 )
-from shared_lib.settings._types import IssuerUrl, Network, Networks, Origins
+from shared_lib.settings._types import IssuerUrl, Network, Networks, Origins, separated
 
 __all__ = [
     "IssuerUrl",
@@ -19,4 +19,5 @@ __all__ = [
     "SettingsError",
     "list_settings",
     "refuse_unknown_variables",
+    "separated",
 ]

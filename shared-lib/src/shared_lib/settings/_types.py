@@ -9,7 +9,8 @@ Network = IPv4Network | IPv6Network
 _URL = TypeAdapter(AnyHttpUrl)
 
 
-def _separate(value: object) -> object:
+def separated(value: object) -> object:
+    """The parts of a text with commas between; anything else as it is."""
     if isinstance(value, str):
         return tuple(part for part in (part.strip() for part in value.split(",")) if part)
     return value
@@ -44,7 +45,7 @@ def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _networks(value: object) -> object:
-    parts = _separate(value)
+    parts = separated(value)
     if not isinstance(parts, tuple):
         return parts
     try:
@@ -54,5 +55,5 @@ def _networks(value: object) -> object:
 
 
 IssuerUrl = Annotated[str, AfterValidator(_exact_url)]
-Origins = Annotated[tuple[str, ...], BeforeValidator(_separate), AfterValidator(_origins)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(separated), AfterValidator(_origins)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_networks)]
