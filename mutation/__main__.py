@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mutation._equivalent import EQUIVALENT
+from mutation._equivalent import reason_of
 from mutation._run import Job, SuiteFailed, jobs, run
 from mutation._task import Task
 from mutation._verdict import Verdict
@@ -77,7 +77,7 @@ class Report:
 
     def __init__(self, verdicts: Sequence[Verdict], seed: str, seconds: float) -> None:
         """`seed` is empty when all were tried; `seconds` is what the run took."""
-        self._equivalent = [each for each in verdicts if each.name in EQUIVALENT and not each.by]
+        self._equivalent = [each for each in verdicts if reason_of(each.name) and not each.by]
         self._counted = [each for each in verdicts if each not in self._equivalent]
         self._broken = [each for each in self._counted if each.error]
         self._unnoticed = [each for each in self._counted if not each.by and not each.error]
@@ -116,7 +116,7 @@ class Report:
             {
                 "mutations": [asdict(each) for each in self._counted],
                 "equivalent": [
-                    asdict(each) | {"reason": EQUIVALENT[each.name]} for each in self._equivalent
+                    asdict(each) | {"reason": reason_of(each.name)} for each in self._equivalent
                 ],
                 "noticed": sum(bool(each.by) for each in self._counted),
                 "total": len(self._counted),

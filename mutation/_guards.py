@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from mutation._verdict import NotApplied
 from shared_lib.tenancy import ANY_MODE, Access, Guard, PublicPaths, Scope, check_operations
-from shared_lib.tenancy._operation import Operation, operation_of
+from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
 from shared_lib.tokens import ORGANIZATION_ROLES, PLATFORM_ROLES
 
 __all__ = ["GuardMutation", "gate", "guard_mutations", "loosened", "unguarded"]
@@ -43,12 +43,14 @@ def guard_mutations(app: FastAPI) -> Iterator[GuardMutation]:
         operation = operation_of(context)
         for number, guard in enumerate(_guards(context.dependant)):
             for what, access in _loosenings(guard.access, operation):
-                yield GuardMutation(operation.name, number, what, access)
+                # What a session that the handler asks for, or another guard, says as well.
+                if access.scope is guard.access.scope or _scope(context, guard, access) is None:
+                    yield GuardMutation(operation.name, number, what, access)
             yield GuardMutation(operation.name, number, "without this guard", None)
 
 
 @contextmanager
-def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
+def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[Operation]:
     """The running application with one declaration changed; put back afterwards.
 
     Raises UndeclaredAccess or UnsafeToStart when the application would not start so.
@@ -66,7 +68,7 @@ def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
         for operation in live:
             vars(operation).update(vars(changed))
         gate(app)
-        yield
+        yield changed
     finally:
         guard.access = before
         for operation, values in zip(live, kept, strict=True):
@@ -89,6 +91,19 @@ def unguarded(app: FastAPI, mutation: GuardMutation) -> Iterator[None]:
     finally:
         for dependant in found:
             dependant.call = guard
+
+
+def _scope(context: Any, guard: Guard, access: Access) -> Scope | None:
+    """None when the operation gets another scope with `access`, or contradicts itself."""
+    before, guard_before = operation_of(context).scope, guard.access
+    guard.access = access
+    try:
+        changed = operation_of(context).scope
+    except UndeclaredAccess:
+        return None
+    finally:
+        guard.access = guard_before
+    return changed if changed is before else None
 
 
 async def _anybody() -> None:
@@ -116,12 +131,14 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
 
 
 def _other_modes(access: Access, operation: Operation) -> Iterator[tuple[str, Access]]:
+    only_owners = access.roles == frozenset({"owner"})
     for mode in sorted(ANY_MODE - operation.modes):
-        yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
+        if not only_owners:
+            yield f"also while {mode}", replace(access, modes=operation.modes | {mode})
     for mode in sorted(ANY_MODE - operation.owner_modes):
         modes = operation.owner_modes | {mode}
         yield f"for owners also while {mode}", replace(access, owner_modes=modes)
-    if operation.writes and operation.modes != ANY_MODE:
+    if operation.writes and (operation.owner_modes if only_owners else operation.modes) != ANY_MODE:
         yield "as if it only read", replace(access, writes=False)
 
 

@@ -97,7 +97,7 @@ def _refusing_constants(tree: ast.Module) -> frozenset[str]:
         elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Tuple):
             calls = [isinstance(each, ast.Call) for each in node.value.elts]
             names |= {_name(node)} if calls and all(calls) else set()
-    return frozenset(names)
+    return frozenset(names - {""})
 
 
 def _test(node: ast.If | ast.IfExp | ast.Return) -> ast.expr | None:

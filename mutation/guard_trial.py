@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -10,11 +11,13 @@ from mutation._guards import GuardMutation, gate, guard_mutations, loosened, ung
 from mutation._task import Task
 from mutation._trial import BaselineFailed
 from mutation._verdict import NotApplied, Verdict, write_verdict
+from shared_lib.prove._matrix_declared import declared_faults
 from shared_lib.prove._principals import Cast
 from shared_lib.prove._routes import check_operation, read_operations
 from shared_lib.prove._routes_answers import ENDING
 from shared_lib.prove._routes_document import Operation
 from shared_lib.tenancy import UnsafeToStart
+from shared_lib.tenancy._openapi import _describe_access
 from shared_lib.tenancy._operation import UndeclaredAccess
 
 __all__ = ["try_guards"]
@@ -104,11 +107,17 @@ class _Trial:
         self, operation: Operation, mutation: GuardMutation, cast: Cast
     ) -> tuple[str, ...]:
         try:
-            with loosened(self._app, mutation):
+            with loosened(self._app, mutation) as changed:
                 faults = (await check_operation(operation, cast)).faults
+                described: dict[str, Any] = {}
+                _describe_access(described, changed)
         except (UndeclaredAccess, UnsafeToStart) as refusal:
             return (f"gate: {str(refusal).splitlines()[-1]}",)
-        return tuple(f"row: {fault}" for fault in faults[:_SHOWN])
+        declared = declared_faults(operation.service, operation.name, described["x-access"])
+        return (
+            *(f"row: {fault}" for fault in faults[:_SHOWN]),
+            *(f"declared: {fault}" for fault in list(declared)[:_SHOWN]),
+        )
 
 
 def _named(service: str, mutation: GuardMutation) -> Verdict:

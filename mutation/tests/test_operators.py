@@ -22,6 +22,10 @@ def accept(header, length):
 def is_ours(key) -> bool:
     return key.kind == "RSA" and NAME.fullmatch(key.name)
 
+def pair(one):
+    first, second = (make(one), make(one))
+    return first
+
 def faults(table) -> Iterator[str]:
     if not table.forced:
         yield "not forced"
