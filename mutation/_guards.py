@@ -118,7 +118,12 @@ def _loosenings(access: Access, operation: Operation) -> Iterator[tuple[str, Acc
             yield f"{role} as well", replace(access, roles=access.roles | {role})
     for what, kept_out, changed in (
         ("support sessions as well", not access.support, replace(access, support=True)),
-        ("service accounts as well", not access.programs, replace(access, programs=True)),
+        # Where only people pass, that says so once more.
+        (
+            "service accounts as well",
+            not access.programs and not access.people,
+            replace(access, programs=True),
+        ),
         ("not only people", access.people, replace(access, people=False)),
         ("not audited", access.audited, replace(access, audited=False)),
     ):

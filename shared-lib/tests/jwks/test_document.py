@@ -117,8 +117,10 @@ REFUSED: dict[str, Any] = {
     "a key is a string": {"keys": [OTHER, "key"]},
     "a key is a number": {"keys": [OTHER, 7]},
     "private RSA key": {"keys": [OTHER, JWK | PRIVATE]},
-    "only d of a private key": {"keys": [OTHER, rsa_jwk(d="AQAB")]},
-    "only other primes of a private key": {"keys": [OTHER, rsa_jwk(oth=[])]},
+    **{
+        f"only {member} of a private key": {"keys": [OTHER, rsa_jwk(**{member: "AQAB"})]}
+        for member in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+    },
     "symmetric key": {"keys": [OTHER, OctKey.generate_key(256).as_dict(private=True)]},
     "two keys with one kid": {"keys": [JWK, OTHER | {"kid": JWK["kid"]}]},
     "one key twice": {"keys": [JWK, JWK]},
