@@ -95,7 +95,12 @@ class Report:
         """For people."""
         kinds = Counter(each.kind for each in self._counted)
         noticed = Counter(each.kind for each in self._counted if each.by)
-        lines = [f"{kind:<10} {noticed[kind]:>5} of {kinds[kind]:>5} noticed" for kind in kinds]
+        behaves = Counter(each.kind for each in self._counted if _shows_in_behaviour(each))
+        lines = [
+            f"{kind:<10} {noticed[kind]:>5} of {kinds[kind]:>5} noticed"
+            + (f", {behaves[kind]} in what roles can do" if behaves[kind] else "")
+            for kind in kinds
+        ]
         lines += [f"NOT NOTICED {each.kind}: {each.name}" for each in self._unnoticed]
         lines += [f"NOT TRIED {each.kind}: {each.name}: {each.error}" for each in self._broken]
         if self._equivalent:
@@ -125,6 +130,13 @@ class Report:
                 "status": self.status,
             }
         )
+
+
+def _shows_in_behaviour(verdict: Verdict) -> bool:
+    """Whether rows were reached that must not be, whatever the catalogue says. Not looked for where
+    a grant was noticed before.
+    """
+    return any(check.startswith("behaviour") for check in verdict.by)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,6 @@ SOURCES = {
             "tests/test_gates.py",
             "tests/test_catalogue.py",
             "tests/test_anonymous.py",
-            "tests/test_roles.py",
             "tests/test_surface.py",
         ),
     ),

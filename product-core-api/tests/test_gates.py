@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, Response
 from pydantic import SecretStr
 
-from app.core.access import require_permission
+from app.core.access import require_permission, require_platform_permission
 from app.core.database import AsyncSession, get_db, get_db_no_rls
 from app.core.middleware import RoleChecker, get_current_user
 from app.core.settings import CoreSettings
@@ -115,6 +115,28 @@ async def test_a_route_added_behind_the_back_of_the_application(settings: CoreSe
     with pytest.raises(UnsafeToStart, match="behind the application's back"):
         async with app.router.lifespan_context(app):
             pass
+
+
+@pytest.mark.parametrize(
+    ("roles", "fault"),
+    [
+        ([], "no such role"),
+        (["owner", "boss"], "no such role: .*boss"),
+        (["owner", "platform_admin"], "cannot be mixed"),
+    ],
+)
+def test_roles_that_no_operation_can_have(roles: list[str], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        RoleChecker(roles)
+    RoleChecker(["owner", "viewer"])
+    RoleChecker(["platform_admin", "support_agent"])
+
+
+def test_a_permission_that_nobody_has() -> None:
+    with pytest.raises(ValueError, match="no role has popups:fly"):
+        require_permission("popups", "fly")
+    with pytest.raises(ValueError, match="no role has popups:write"):
+        require_platform_permission("popups", "write")
 
 
 def test_error_codes_are_unique() -> None:
