@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,6 +77,7 @@ class Report:
 
     def __init__(self, verdicts: Sequence[Verdict], seed: str, seconds: float) -> None:
         """`seed` is empty when all were tried; `seconds` is what the run took."""
+        verdicts = _joined(verdicts)
         self._equivalent = [each for each in verdicts if reason_of(each.name) and not each.by]
         self._counted = [each for each in verdicts if each not in self._equivalent]
         self._broken = [each for each in self._counted if each.error]
@@ -130,6 +131,17 @@ class Report:
                 "status": self.status,
             }
         )
+
+
+def _joined(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """One for each mutation: two suites may try the same, and one that notices is enough."""
+    joined: dict[tuple[str, str], Verdict] = {}
+    for each in verdicts:
+        other = joined.get((each.kind, each.name))
+        by = each.by if other is None else (*other.by, *each.by)
+        error = each.error or (other.error if other else "")
+        joined[each.kind, each.name] = replace(each, by=by, error=error)
+    return list(joined.values())
 
 
 def _shows_in_behaviour(verdict: Verdict) -> bool:

@@ -11,6 +11,9 @@ EQUIVALENT: Mapping[str, str] = {
         "A migration that works with row_security off would fail loudly where a trigger writes"
         " history; nobody sees or writes another row."
     ),
+    "shared_lib.tenancy._gates *: `pattern.match` for `pattern.fullmatch` (#2)": (
+        "A guarded path followed by a line feed asks for a token one time more."
+    ),
     "product-core-api start_support_session: scope user": (
         "The roles that it names are in no token of an organization, and role app, which would"
         " serve it, has no grant."

@@ -239,8 +239,10 @@ def _same(node: ast.List | ast.Tuple | ast.Set, elements: list[ast.expr]) -> ast
 
 
 def _element(
-    statement: ast.stmt, node: ast.AST, new: ast.expr, element: ast.AST | None, function: str
+    statement: ast.stmt, node: ast.expr, new: ast.expr, element: ast.AST | None, function: str
 ) -> Candidate:
+    # What is left out stays in sight of the compiler, so that variables stay what they are.
+    new = ast.IfExp(test=ast.Constant(value=False), body=node, orelse=new)
     ast.copy_location(new, node)
     what = f"without `{_code(element)}`" if element is not None else "without an element"
     if not function:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from mutation._task import Task
 from mutation._verdict import Verdict
 
 GOOD = Verdict("policy", "popups", "DROP POLICY popups_app ON popups", by=("rule app_is_bound",))
+OTHER = replace(GOOD, where="members")
 UNNOTICED = Verdict("gate", "gates", "without `raise`")
 NOT_APPLIED = Verdict("gate", "gates", "without `pass`", error="is what it was")
 WHERE, _, WHAT = next(iter(EQUIVALENT)).partition(": ")
@@ -20,10 +22,12 @@ SAME = Verdict("function", WHERE, WHAT)
 @pytest.mark.parametrize(
     ("verdicts", "status", "said"),
     [
-        ([GOOD, GOOD], 0, "100% of 2 mutations noticed"),
+        ([GOOD, OTHER], 0, "100% of 2 mutations noticed"),
+        ([GOOD, GOOD], 0, "100% of 1 mutations noticed"),
+        ([GOOD, replace(GOOD, by=())], 0, "100% of 1 mutations noticed"),
         ([GOOD, SAME], 0, "100% of 1 mutations noticed"),
         ([GOOD, UNNOTICED], 1, "NOT NOTICED gate: gates: without `raise`"),
-        ([GOOD] * 4999 + [UNNOTICED], 1, "99.9% of 5000 mutations noticed"),
+        ([replace(GOOD, what=str(n)) for n in range(4999)] + [UNNOTICED], 1, "99.9% of 5000"),
         ([GOOD, NOT_APPLIED], 2, "NOT TRIED gate: gates: without `pass`: is what it was"),
         ([GOOD, UNNOTICED, NOT_APPLIED], 2, "33.3% of 3 mutations noticed"),
         ([], 2, "0.0% of 0 mutations noticed"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends
+from sqlalchemy import MetaData
 
 from shared_lib.tenancy import (
     ANY_MODE,
@@ -16,6 +17,7 @@ from shared_lib.tenancy import (
     Scope,
     ServiceApp,
     UnsafeToStart,
+    check_database,
     check_operations,
     door,
     idempotent,
@@ -168,6 +170,11 @@ def test_an_operation_is_called_by_its_permission_or_its_tag() -> None:
 def test_a_hidden_route_keeps_the_service_from_starting() -> None:
     with pytest.raises(UnsafeToStart, match="is hidden from the OpenAPI document"):
         check_operations(serving([USER], include_in_schema=False), PublicPaths())
+
+
+async def test_a_service_without_a_database_does_not_start() -> None:
+    with pytest.raises(UnsafeToStart, match="no database was given"):
+        await check_database([], MetaData(), "product", require_patched=False)
 
 
 def asked(paths: PublicPaths, method: str, path: str) -> bool:
