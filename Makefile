@@ -15,7 +15,11 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help install up test lint check checkers mutate migrate migration docs prove
+=======
+.PHONY: help install up test lint check checkers migrate migration docs prove bench
+>>>>>>> main
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -55,6 +59,9 @@ test: $(INSTALLED) ## Run every test (PYTEST_WORKERS=2 processes at a time)
 	done; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
+bench: $(INSTALLED) ## Measure what the protections cost, in ratios (BENCH=quick for a short look)
+	@$(BIN)/python -m bench
+
 lint: $(INSTALLED) ## Check style, formatting and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -74,7 +81,11 @@ check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
+<<<<<<< HEAD
 	@$(call mypy,.,infra mutation tests)
+=======
+	@$(call mypy,.,infra tests bench)
+>>>>>>> main
 
 checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
 	@$(BIN)/python -m infra.checkers $(ONLY)

@@ -4,17 +4,15 @@ The seams are found by locks, not by luck: a process is killed while PostgreSQL 
 test wants it.
 """
 
-import asyncio
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import pytest
 
-from infra.postgres.urls import driver_url
+from tests.administrator import administrator, held
 from tests.conftest import MakeSystem
 from tests.people import GLOBEX, Caller, is_refused, sign_in
 from tests.system import ServiceProcess, System, WorkerProcess, eventually
@@ -200,7 +198,9 @@ def before_the_receiver_commits(system: System, fact: Fact) -> Change:
     """The receiver is killed in the transaction that would have kept the fact."""
     prepared = fact.prepare(system)
     receiver = service_of(system, fact.receiver)
-    with held(system, fact.receiver, f"LOCK TABLE {fact.receiving_table} IN EXCLUSIVE MODE"):
+    with held(
+        system, database_of(fact.receiver), f"LOCK TABLE {fact.receiving_table} IN EXCLUSIVE MODE"
+    ):
         change = fact.happen(system, prepared)
         eventually("the receiver is held", lambda: held_up(system, fact.receiver))
         receiver.kill()
@@ -278,7 +278,7 @@ def end_held_up(system: System, name: str) -> None:
 @contextmanager
 def settling_held(system: System, fact: Fact) -> Iterator[None]:
     """Workers of the sender wait before they forget a job."""
-    with administrator(system, fact.sender) as execute:
+    with administrator(system, database_of(fact.sender)) as execute:
         execute(HOLD_SETTLING)
         try:
             execute("SELECT pg_advisory_lock(42)")
@@ -286,25 +286,3 @@ def settling_held(system: System, fact: Fact) -> Iterator[None]:
         finally:
             execute("SELECT pg_advisory_unlock(42)")
             execute(RELEASE_SETTLING)
-
-
-@contextmanager
-def held(system: System, name: str, lock: str) -> Iterator[None]:
-    """A transaction of the administrator that holds `lock`."""
-    with administrator(system, name) as execute:
-        execute("BEGIN")
-        execute(lock)
-        yield
-        execute("ROLLBACK")
-
-
-@contextmanager
-def administrator(system: System, name: str) -> Iterator[Callable[[str], None]]:
-    """One connection of the administrator's, for several statements."""
-    with asyncio.Runner() as runner:
-        url = driver_url(*system.administrator_of(database_of(name)))
-        connection: asyncpg.Connection = runner.run(asyncpg.connect(url))
-        try:
-            yield lambda statement: runner.run(connection.execute(statement))
-        finally:
-            runner.run(connection.close())

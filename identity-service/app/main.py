@@ -35,6 +35,7 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
+    index_routes,
     oauth_paths,
 )
 from shared_lib.web import install_docs, install_middleware
@@ -53,6 +54,7 @@ def create_app(settings: IdentitySettings) -> FastAPI:
             closing.callback(process.passwords.close)
             closing.push_async_callback(process.limiter.aclose)
             check_operations(app, public_paths)
+            index_routes(app)
             await check_database(
                 process.databases.all(),
                 metadata,

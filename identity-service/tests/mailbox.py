@@ -81,6 +81,19 @@ async def security_event(core: CoreReceiver, action: str, resource_id: str) -> d
     return event
 
 
+async def security_outcomes(
+    core: CoreReceiver, action: str, resource_id: str, expected: int
+) -> list[tuple[str, str | None]]:
+    """Outcome and code of all such events, sorted, once the core has been told of as many."""
+
+    async def arrived() -> bool:
+        return len(security_events(core, action, resource_id)) >= expected
+
+    await eventually(arrived)
+    events = security_events(core, action, resource_id)
+    return sorted((event["outcome"], event["code"]) for event in events)
+
+
 async def core_knows(core: CoreReceiver, tenant_id: UUID, person_id: UUID, **expected: Any) -> None:
     """Wait until the last that the core was told about a member is `expected`, among other things.
 

@@ -43,6 +43,7 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
+    index_routes,
 )
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
 from shared_lib.web import general_limits, install_docs, install_middleware
@@ -64,6 +65,7 @@ def create_app(settings: CoreSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         check_operations(app, public_paths)
+        index_routes(app)
         patched = settings.require_patched_postgres
         await check_database(databases.values(), metadata, DATABASE, require_patched=patched)
         await keys.start()

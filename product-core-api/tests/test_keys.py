@@ -7,8 +7,11 @@ import httpx
 import pytest
 
 from app.core.anonymous import PUBLIC_ORGANIZATION
+from app.core.keys import StoredKeySet
+from app.core.settings import CoreSettings
 from app.main import create_app
 from shared_lib.settings import SettingsError
+from shared_lib.tenancy import Database
 from shared_lib.testing.jwks_server import serve_issuer
 from shared_lib.testing.mail import REAL_MAIL
 from shared_lib.testing.postgres import Cluster
@@ -112,3 +115,16 @@ def test_production_wants_tokens(cluster: Cluster, database_name: str) -> None:
     make_settings(cluster, database_name, issuer, **secure)
     with pytest.raises(SettingsError, match="REQUIRE_AUTH"):
         make_settings(cluster, database_name, issuer, **secure, require_auth=False)
+
+
+async def test_the_stored_set_is_reached_when_every_connection_was_used(
+    settings: CoreSettings,
+) -> None:
+    url = settings.worker_database_url.get_secret_value()
+    database = Database(url, pool_size=1, pool_timeout=1, application_name="test")
+    try:
+        await database.check()
+        await StoredKeySet(database).load()
+        await database.check()
+    finally:
+        await database.aclose()

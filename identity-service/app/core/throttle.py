@@ -1,6 +1,7 @@
 """Slows down who guesses passwords or has mails sent, without locking anybody out (ASVS 6.1.1)."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from fastapi import Request
 
 from app.core.process import Process
 from shared_lib.addresses import LONGEST_ADDRESS
-from shared_lib.errors import ApiError
+from shared_lib.errors import ApiError, OutcomeUnknown
 from shared_lib.limits import RateLimiter
 from shared_lib.web import address_group
 
@@ -90,21 +91,32 @@ async def admit_sign_in(
     return attempt
 
 
-async def throttle_request(process: Process, request: Request, account: str) -> bool:
+@asynccontextmanager
+async def throttle_request(process: Process, request: Request, account: str) -> AsyncIterator[bool]:
     """Count a request that has a mail sent to the address `account`; whether to send it.
 
     For what anybody may ask for, such as sign-up and password reset; known address or not. Raises
     TooManyAttempts where one client address asks too often. An address that has had enough mails
     gets no further one, and whoever asks is not told: a refusal would let anybody keep its owner
-    from the mails that he waits for, whose links he has.
+    from the mails that he waits for, whose links he has. What cannot be promised in the block,
+    because the database is away, does not count.
     """
     limiter, address = process.limiter, address_group(request.scope["state"]["client_ip"])
     if address and (wait := await limiter.hit(MAIL_ADDRESS, address)):
         raise _refusal(MAIL_ADDRESS, wait)
     if await limiter.hit(MAIL_ACCOUNT, account_key(account)):
         _log.warning("mail_not_sent", limit=MAIL_ACCOUNT)
-        return False
-    return True
+        yield False
+        return
+    try:
+        yield True
+    except OutcomeUnknown:
+        raise
+    except Exception:
+        if address:
+            await limiter.give_back(MAIL_ADDRESS, address)
+        await limiter.give_back(MAIL_ACCOUNT, account_key(account))
+        raise
 
 
 async def throttle_invitation(process: Process, tenant_id: UUID, email: str) -> None:

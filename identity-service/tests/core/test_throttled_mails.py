@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from shared_lib.ids import uuid7
 from shared_lib.testing.postgres import Cluster
+from shared_lib.testing.proxy import proxied
 from tests.conftest import Identity, client_of, make_settings, running
 
 PATHS = ("/sign-up", "/password-reset")
@@ -76,3 +78,26 @@ async def test_both_count_together(service: FastAPI, identity: Identity) -> None
     for table in ("sign_ups", "password_resets"):
         asked = f"SELECT count(*) FROM {table} WHERE email = $1"  # noqa: S608
         assert await identity.admin.fetchval(asked, email) == 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_what_an_outage_refused_does_not_count(
+    cluster: Cluster, database_name: str, identity: Identity, path: str
+) -> None:
+    """Or the mail of whoever asks again afterwards would silently not be sent."""
+    email = f"{uuid7().hex}@example.com"
+    settings = make_settings(cluster, database_name, identity.settings.core_url)
+    url = settings.auth_database_url.get_secret_value()
+    limits = {"mail_limit_account": "1/hour", "mail_limit_address": "1/hour"}
+    async with proxied(url) as proxy:
+        changes = {"auth_database_url": SecretStr(proxy.url(url)), **limits}
+        async with running(settings.model_copy(update=changes)) as app:
+            await proxy.refuse()
+            for _ in range(3):
+                answer = await ask(app, path, email)
+                assert told(answer)[0] == 503
+            await proxy.open()
+            assert told(await ask(app, path, email))[0] == 202
+    table = path.removeprefix("/").replace("-", "_") + "s"
+    asked = f"SELECT count(*) FROM {table} WHERE email = $1"  # noqa: S608
+    assert await identity.admin.fetchval(asked, email) == 1

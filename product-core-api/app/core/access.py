@@ -1,5 +1,6 @@
 """Who may do what: the one table of roles and permissions, and the declarations made of it."""
 
+from functools import cache
 from typing import Any
 
 from fastapi import Depends
@@ -96,12 +97,18 @@ def admission(operation: Operation, caller: Caller) -> str:
         "public.admit",
         token.role == "client",
         operation.writes,
-        sum(_MODE_BITS[mode] for mode in modes),
+        _mode_bits(modes),
         token.tenant_id,
         token.session_id,
         token.iat,
         signing_key_id(token.kid),
     )
+
+
+@cache
+def _mode_bits(modes: frozenset[AccessMode]) -> int:
+    """Access modes as `admit` takes them."""
+    return sum(_MODE_BITS[mode] for mode in modes)
 
 
 def _declared(scope: Scope, permission: str, **options: Any) -> Any:

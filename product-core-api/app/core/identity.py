@@ -11,11 +11,11 @@ from uuid import UUID
 import httpx
 import structlog
 from fastapi import Depends, Request
-from msgspec import MsgspecError, json
 
 from app.core.settings import CoreSettings
 from shared_lib.errors import ApiError, InvalidToken, KeysUnavailable, TokenRevoked
 from shared_lib.internal_client import ClientCredentials
+from shared_lib.other_service import ask, read_json
 from shared_lib.tokens import (
     CORE_AUDIENCE,
     IDENTITY_AUDIENCE,
@@ -135,11 +135,13 @@ class Identity:
         try:
             # httpx's own limit is one for each read.
             async with asyncio.timeout(_TIMEOUT):
-                response = await self._http.post(self._token_url, data=form, headers=headers)
+                response, body = await ask(
+                    self._http, "POST", self._token_url, headers=headers, data=form
+                )
             if response.status_code == httpx.codes.OK:
-                return json.decode(response.content, type=_Granted)
-            refused = json.decode(response.content, type=_Refused)
-        except (httpx.HTTPError, TimeoutError, MsgspecError) as error:
+                return read_json(body, _Granted)
+            refused = read_json(body, _Refused)
+        except (httpx.HTTPError, TimeoutError) as error:
             raise IdentityUnavailable from error
         _log.warning("token_exchange_refused", error=refused.error, detail=refused.detail)
         raise _REFUSALS.get(refused.detail, IdentityUnavailable)

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from shared_lib.tokens import TokenData
+
+_LONGEST_AGENT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +47,14 @@ def caller_of(request: HTTPConnection) -> Caller:
         token=state["token"],
         request_id=UUID(state["request_id"]),
         client_ip=state["client_ip"],
-        user_agent=request.headers.get("user-agent", "")[:256],
+        user_agent=_user_agent(request.scope),
     )
+
+
+def _user_agent(scope: Scope) -> str:
+    # Starlette's Headers would decode every name before it; this happens at each request.
+    for name, value in scope["headers"]:
+        if name == b"user-agent":
+            text: str = value[:_LONGEST_AGENT].decode("latin-1")
+            return text
+    return ""

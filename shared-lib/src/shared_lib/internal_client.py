@@ -3,17 +3,26 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import httpx
 import msgspec
 
 from shared_lib.jobs import JobFailed
+from shared_lib.other_service import ask, read_json
 
 _TIMEOUT = 5.0
 _RENEW = 30.0  # seconds before its end at which a token is not used any more
+_LONGEST = 3600.0  # seconds for which a token is used, whatever is said of it
 
 TokenSource = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class _Granted:
+    access_token: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._~+/-]+=*$")]  # RFC 6750 2.1
+    expires_in: float
 
 
 class NotDelivered(JobFailed):
@@ -39,18 +48,19 @@ class InternalClient:
         self._refused = refused
 
     async def put(self, path: str, body: Any) -> None:
-        """PUT `body` as JSON. Raises NotDelivered unless the answer is 2xx."""
+        """PUT `body` as JSON. Raises NotDelivered unless the answer is 204."""
         await self._send("PUT", path, body)
 
     async def post(self, path: str, body: Any) -> None:
-        """POST `body` as JSON. Raises NotDelivered unless the answer is 2xx."""
+        """POST `body` as JSON. Raises NotDelivered unless the answer is 204."""
         await self._send("POST", path, body)
 
     async def _send(self, method: str, path: str, body: Any) -> None:
         try:
             # httpx's own limit is one for each read.
             async with asyncio.timeout(_TIMEOUT):
-                response = await self._http.request(
+                response, _ = await ask(
+                    self._http,
                     method,
                     path,
                     content=msgspec.json.encode(body),
@@ -63,7 +73,8 @@ class InternalClient:
             raise NotDelivered(type(error).__name__) from error
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._refused()
-        if not response.is_success:
+        # Nothing else: a page that somebody on the way answers with 200 is no receipt.
+        if response.status_code != httpx.codes.NO_CONTENT:
             raise NotDelivered(f"status {response.status_code}")
 
 
@@ -80,6 +91,7 @@ class ClientCredentials:
         *,
         authorization: str,
         audience: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`authorization` is the value of the header by which the client authenticates itself."""
         self._http = http
@@ -89,11 +101,12 @@ class ClientCredentials:
         self._token = ""
         self._until = 0.0
         self._lock = asyncio.Lock()
+        self._clock = clock
 
     async def __call__(self) -> str:
         """The token. Raises NotDelivered when none can be had."""
         async with self._lock:
-            if time.monotonic() >= self._until:
+            if self._clock() >= self._until:
                 await self._fetch()
             return self._token
 
@@ -103,9 +116,11 @@ class ClientCredentials:
 
     async def _fetch(self) -> None:
         headers = {"Authorization": self._authorization}
-        response = await self._http.post(self._token_url, data=self._form, headers=headers)
+        response, body = await ask(
+            self._http, "POST", self._token_url, headers=headers, data=self._form
+        )
         if response.status_code != httpx.codes.OK:
             raise NotDelivered(f"no token: status {response.status_code}")
-        answer = response.json()
-        self._token = answer["access_token"]
-        self._until = time.monotonic() + float(answer["expires_in"]) - _RENEW
+        granted = read_json(body, _Granted)
+        self._token = granted.access_token
+        self._until = self._clock() + min(granted.expires_in, _LONGEST) - _RENEW

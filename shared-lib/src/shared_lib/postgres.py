@@ -20,16 +20,23 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has
 
 
 def is_fit(connection: asyncpg.Connection) -> bool:
-    """Whether `connection` is open and carries no transaction. No round trip.
+    """Whether `connection` is open, carries no transaction and does nothing. No round trip.
 
     A refused opening batch leaves the server inside an aborted transaction that SQLAlchemy's
     adapter knows nothing of: leased again, it would fail for every tenant.
     """
     return bool(
-        not connection.is_closed()
-        and not connection.is_in_transaction()
-        and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
+        not connection.is_closed() and is_idle(connection) and connection._top_xact is None  # noqa: SLF001 - asyncpg has no public word for it
     )
+
+
+def is_idle(connection: asyncpg.Connection) -> bool:
+    """Whether no transaction is open and no statement that was given up is still being cancelled.
+
+    Whoever used the connection next would wait for that, longer than for his own statement.
+    """
+    # asyncpg has no public word for it.
+    return not (connection.is_in_transaction() or connection._protocol._is_cancelling())  # noqa: SLF001
 
 
 def is_lost(error: BaseException) -> bool:

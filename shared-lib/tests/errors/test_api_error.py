@@ -21,6 +21,7 @@ STANDARD = {
     errors.InternalError: (500, "internal_error"),
     errors.KeysUnavailable: (503, "keys_unavailable"),
     errors.DatabaseUnavailable: (503, "database_unavailable"),
+    errors.OutcomeUnknown: (503, "outcome_unknown"),
     errors.AuditUnavailable: (503, "audit_unavailable"),
 }
 

@@ -134,7 +134,9 @@ async def test_a_client_that_left_is_nobody_s_fault(service: Services) -> None:
     assert [entry["event"] for entry in logs] == ["request"]
 
 
-async def test_cancellation_passes(service: Services) -> None:
+async def test_cancellation_is_answered_and_passes(service: Services) -> None:
+    """A server that stops cancels what still runs, and would answer 500."""
+    sent: list[Message] = []
     scope: Scope = {
         "type": "http",
         "method": "GET",
@@ -147,11 +149,14 @@ async def test_cancellation_passes(service: Services) -> None:
     async def receive() -> Message:
         raise AssertionError
 
-    async def send(_message: Message) -> None:
-        raise AssertionError
+    async def send(message: Message) -> None:
+        sent.append(message)
 
     with pytest.raises(asyncio.CancelledError):
         await faulty(service, asyncio.CancelledError())(scope, receive, send)
+    assert sent[0]["status"] == 503
+    assert dict(sent[0]["headers"])[b"retry-after"]
+    assert b"outcome_unknown" in sent[1]["body"]
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ from app.modules.memberships.domain import MANAGERS
 from app.modules.memberships.schemas import MembershipRead
 from app.modules.people import service as people
 from app.modules.people.schemas import PLATFORM_ADMIN
-from shared_lib.errors import DatabaseUnavailable, problems
+from shared_lib.errors import DatabaseUnavailable, OutcomeUnknown, problems
 from shared_lib.tenancy import (
     OwnTransactions,
     PlatformTransaction,
@@ -73,7 +73,7 @@ async def list_invitations(tx: TenantTransaction, page: Page) -> Response:
     "/invitations/lookup",
     dependencies=[public()],
     response_model=InvitationPreview,
-    responses=problems(*service.DEAD_LINKS, DatabaseUnavailable),
+    responses=problems(*service.DEAD_LINKS, DatabaseUnavailable, OutcomeUnknown),
 )
 async def lookup_invitation(
     tx: PublicTransaction, process: CurrentProcess, lookup: InvitationLookup
@@ -96,6 +96,7 @@ async def lookup_invitation(
         people.PasswordTooWeak,
         SignInBusy,
         DatabaseUnavailable,
+        OutcomeUnknown,
     ),
 )
 async def accept_invitation(

@@ -13,7 +13,7 @@ from app.modules.password_resets.schemas import (
     PasswordResetCreate,
 )
 from app.modules.people.service import PasswordTooWeak
-from shared_lib.errors import DatabaseUnavailable, problems
+from shared_lib.errors import DatabaseUnavailable, OutcomeUnknown, problems
 from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/password-reset", tags=["password_resets"])
     dependencies=[public("own")],
     status_code=202,
     response_model=PasswordResetAccepted,
-    responses=problems(TooManyAttempts, DatabaseUnavailable),
+    responses=problems(TooManyAttempts, DatabaseUnavailable, OutcomeUnknown),
 )
 async def create_password_reset(
     request: Request, process: CurrentProcess, unit: OwnTransactions, create: PasswordResetCreate
@@ -42,7 +42,11 @@ async def create_password_reset(
     dependencies=[public("own")],
     status_code=204,
     responses=problems(
-        service.PasswordResetLinkInvalid, PasswordTooWeak, SignInBusy, DatabaseUnavailable
+        service.PasswordResetLinkInvalid,
+        PasswordTooWeak,
+        SignInBusy,
+        DatabaseUnavailable,
+        OutcomeUnknown,
     ),
 )
 async def complete_password_reset(

@@ -73,14 +73,14 @@ async def accept(
 
     Raises TooManyAttempts.
     """
-    if not await throttle_request(process, request, create.email):
-        return PasswordResetAccepted()
-    now, reset_id = utc_now(), uuid7()
-    async with unit.transaction() as tx:
-        await repository.insert_reset(
-            tx, reset_id, email=create.email, now=now, expires_at=now + LIFE
-        )
-        await queue.enqueue(tx, SEND, reset_id=str(reset_id))
+    async with throttle_request(process, request, create.email) as may_mail:
+        if may_mail:
+            now, reset_id = utc_now(), uuid7()
+            async with unit.transaction() as tx:
+                await repository.insert_reset(
+                    tx, reset_id, email=create.email, now=now, expires_at=now + LIFE
+                )
+                await queue.enqueue(tx, SEND, reset_id=str(reset_id))
     return PasswordResetAccepted()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
@@ -16,6 +17,7 @@ from shared_lib.audit import PLATFORM
 from shared_lib.clock import utc_now
 from shared_lib.ids import uuid7
 from shared_lib.jobs import JobRefused
+from shared_lib.other_service import ask, read_json
 from shared_lib.tokens import IDENTITY_AUDIENCE, SignInSession
 
 _PATH = "/internal/revocations"
@@ -27,6 +29,11 @@ _PAUSE = 0.1
 _REVOKED = (httpx.codes.UNAUTHORIZED, "token_revoked")
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Refused:
+    detail: str
 
 
 async def send_revocation(work: IdentityWork) -> None:
@@ -110,8 +117,8 @@ async def _ask(work: IdentityWork, token: str) -> tuple[int | None, str]:
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with asyncio.timeout(_TIMEOUT):
-            response = await work.context.core.get(_PROBED, headers=headers)
-        code = "" if response.is_success else str(response.json()["detail"])
-    except (httpx.HTTPError, TimeoutError, ValueError, LookupError, TypeError):
+            response, body = await ask(work.context.core, "GET", _PROBED, headers=headers)
+        code = "" if response.is_success else read_json(body, _Refused).detail
+    except (httpx.HTTPError, TimeoutError):
         return None, ""
     return response.status_code, code

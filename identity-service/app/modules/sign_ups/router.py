@@ -14,7 +14,7 @@ from app.modules.sign_ups.schemas import (
     SignUpComplete,
     SignUpCreate,
 )
-from shared_lib.errors import DatabaseUnavailable, problems
+from shared_lib.errors import DatabaseUnavailable, OutcomeUnknown, problems
 from shared_lib.tenancy import OwnTransactions, not_idempotent
 from shared_lib.web import Json
 
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/sign-up", tags=["sign_ups"])
     dependencies=[public("own")],
     status_code=202,
     response_model=SignUpAccepted,
-    responses=problems(TooManyAttempts, DatabaseUnavailable),
+    responses=problems(TooManyAttempts, DatabaseUnavailable, OutcomeUnknown),
 )
 async def create_sign_up(
     request: Request, process: CurrentProcess, unit: OwnTransactions, create: SignUpCreate
@@ -47,7 +47,12 @@ async def create_sign_up(
     status_code=201,
     response_model=SignedUpRead,
     responses=problems(
-        service.SignUpLinkInvalid, EmailTaken, PasswordTooWeak, SignInBusy, DatabaseUnavailable
+        service.SignUpLinkInvalid,
+        EmailTaken,
+        PasswordTooWeak,
+        SignInBusy,
+        DatabaseUnavailable,
+        OutcomeUnknown,
     ),
 )
 async def complete_sign_up(

@@ -67,14 +67,19 @@ async def accept(
 
     Raises TooManyAttempts.
     """
-    if not await throttle_request(process, request, create.email):
-        return SignUpAccepted()
-    now, sign_up_id = utc_now(), uuid7()
-    async with unit.transaction() as tx:
-        await repository.insert_sign_up(
-            tx, sign_up_id, email=create.email, name=create.name, now=now, expires_at=now + LIFE
-        )
-        await queue.enqueue(tx, SEND, sign_up_id=str(sign_up_id))
+    async with throttle_request(process, request, create.email) as may_mail:
+        if may_mail:
+            now, sign_up_id = utc_now(), uuid7()
+            async with unit.transaction() as tx:
+                await repository.insert_sign_up(
+                    tx,
+                    sign_up_id,
+                    email=create.email,
+                    name=create.name,
+                    now=now,
+                    expires_at=now + LIFE,
+                )
+                await queue.enqueue(tx, SEND, sign_up_id=str(sign_up_id))
     return SignUpAccepted()
 
 

@@ -21,6 +21,7 @@ from shared_lib.errors import (
     DatabaseUnavailable,
     KeysUnavailable,
     OAuthErrorRead,
+    OutcomeUnknown,
     oauth_problems,
 )
 from shared_lib.tenancy import OwnTransactions
@@ -45,10 +46,10 @@ def _form(parameters: Mapping[str, str], *required: str) -> dict[str, Any]:
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": OAuthErrorRead, "description": "A refusal (RFC 6749 section 5.2)"},
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
-    **oauth_problems(KeysUnavailable, DatabaseUnavailable),
+    **oauth_problems(KeysUnavailable, DatabaseUnavailable, OutcomeUnknown),
 }
 _TOKEN_REFUSALS = _REFUSALS | oauth_problems(
-    SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable
+    SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable, OutcomeUnknown
 )
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 

@@ -135,6 +135,17 @@ class DatabaseUnavailable(ApiError):
     title = "The database is not available at the moment"
 
 
+class OutcomeUnknown(ApiError):
+    """The connection broke while the change was being committed: it was made, or it was not.
+
+    Whoever sent an Idempotency-Key repeats the request under it; others look first.
+    """
+
+    code = "outcome_unknown"
+    status = 503
+    title = "It is not known whether this was done"
+
+
 class AuditUnavailable(ApiError):
     """What must be audited cannot be, so it does not happen."""
 

@@ -17,11 +17,11 @@ from shared_lib.jwks._document import (
     read_jwks,
 )
 from shared_lib.jwks._refreshed import FetchedKeys, RefreshedKeys, Refreshing
+from shared_lib.other_service import ask
 from shared_lib.tokens import VerificationKey, json_object
 
 __all__ = ["JwksClient", "KeySetStore"]
 
-_MAX_BYTES = 64 * 1024
 _DEFAULT_MAX_AGE = 300.0
 _SAVING_TIMEOUT = 3.0
 _SHORTEST, _LONGEST = 1.0, 3600.0
@@ -124,16 +124,12 @@ class JwksClient:
     async def _fetch(self) -> FetchedKeys:
         headers = {
             "Accept": f"{MEDIA_TYPE}, application/json",
-            "Accept-Encoding": "identity",
             # We keep it ourselves: a cache on the way would hide a new key, or a revoked one.
             "Cache-Control": "no-cache",
         }
-        async with self._http.stream(
-            "GET", self._url, headers=headers, follow_redirects=False
-        ) as response:
-            if response.status_code != httpx.codes.OK:
-                raise KeySetRefused(f"status {response.status_code}")
-            body = await _read(response)
+        response, body = await ask(self._http, "GET", self._url, headers=headers)
+        if response.status_code != httpx.codes.OK:
+            raise KeySetRefused(f"status {response.status_code}")
         keys = read_jwks(json_object(body))
         self._save(keys)
         return FetchedKeys(keys, _lifetime(response.headers.get("cache-control", "")))
@@ -154,16 +150,6 @@ class JwksClient:
             logger.warning("keys_not_stored", error=repr(error))
         finally:
             self._saving = None
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The body as it came: nothing is decompressed, so nothing can grow."""
-    body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            raise KeySetRefused("longer than any key set")
-    return bytes(body)
 
 
 def _lifetime(cache_control: str) -> float:

@@ -3,10 +3,12 @@
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from math import ceil
 from typing import TypeVar
 
+from limits import RateLimitItem
 from limits.aio.strategies import FixedWindowRateLimiter
 
 from shared_lib.limits._memory import ProcessMemory
@@ -14,6 +16,7 @@ from shared_lib.limits._setting import parsed
 from shared_lib.limits._shared import UNAVAILABLE, SharedCounters
 
 Result = TypeVar("Result")
+_REMEMBERED = 4096  # names of counters
 _Work = Callable[[FixedWindowRateLimiter], Awaitable[Result]]
 
 
@@ -33,7 +36,11 @@ class RateLimiter:
     ) -> None:
         self._limits = {name: parsed(text) for name, text in limits.items()}
         self._secret = sha256(b"phase-zero: keys of rate limits\0" + secret).digest()
-        self._own = {name: FixedWindowRateLimiter(ProcessMemory()) for name in limits}
+        self._memories = {name: ProcessMemory() for name in limits}
+        self._own = {name: FixedWindowRateLimiter(each) for name, each in self._memories.items()}
+        # Who asks once asks again.
+        self._identifier = lru_cache(_REMEMBERED)(self._identify)
+        self._key_for = lru_cache(_REMEMBERED)(_key_for)
         self._shared = SharedCounters(redis_url, f"phase-zero:{service}") if redis_url else None
 
     async def hit(self, name: str, *key: str) -> int:
@@ -42,6 +49,8 @@ class RateLimiter:
         if limit is None:
             return 0
         identifier = self._identifier(name, key)
+        if self._shared is None:
+            return self._counted_here(name, limit, identifier)
 
         async def count(strategy: FixedWindowRateLimiter) -> int:
             if await strategy.hit(limit, identifier):
@@ -50,6 +59,12 @@ class RateLimiter:
             return max(1, ceil(window.reset_time - time.time()))
 
         return await self._work(name, count)
+
+    def _counted_here(self, name: str, limit: RateLimitItem, identifier: str) -> int:
+        """What `hit` does without Redis, at once: it happens at every request."""
+        memory = self._memories[name]
+        count, ends_at = memory.add(self._key_for(limit, identifier), limit.get_expiry(), 1)
+        return 0 if count <= limit.amount else max(1, ceil(ends_at - time.time()))
 
     async def give_back(self, name: str, *key: str) -> None:
         """Take one hit back: what was counted did not happen."""
@@ -92,6 +107,11 @@ class RateLimiter:
                 return result
         return await work(self._own[name])
 
-    def _identifier(self, name: str, key: tuple[str, ...]) -> str:
+    def _identify(self, name: str, key: tuple[str, ...]) -> str:
         text = "\0".join((name, *key)).encode("utf-8", "surrogatepass")
         return f"{name}/{hmac.digest(self._secret, text, 'sha256')[:16].hex()}"
+
+
+def _key_for(limit: RateLimitItem, identifier: str) -> str:
+    """As the strategies of `limits` name it."""
+    return limit.key_for(identifier)

@@ -37,13 +37,17 @@ class ProcessMemory(Storage):
     def base_exceptions(self) -> type[Exception]:
         return ValueError
 
-    @override
-    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+    def add(self, key: str, expiry: int, amount: int) -> tuple[int, float]:
+        """Count `amount` more; the count, and when its window of `expiry` seconds ends."""
         window = self._open(key)
         if window is None:
             window = self._begin(key, expiry)
         window.count = max(0, window.count + amount)
-        return window.count
+        return window.count, window.ends_at
+
+    @override
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return self.add(key, expiry, amount)[0]
 
     @override
     async def get(self, key: str) -> int:

@@ -1,11 +1,13 @@
 """SQL written once as a SQLAlchemy expression, compiled once, run on the raw connection."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.dialects.postgresql import asyncpg as dialects
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from shared_lib.tables._rows import row_maker
 
 Row = TypeVar("Row")
 _DIALECT = dialects.dialect()  # type: ignore[no-untyped-call]
@@ -30,7 +32,7 @@ class Statement(Generic[Row]):
         self._names = frozenset(
             name for name, default, _ in self._parameters if default is _REQUIRED
         )
-        self._row = row
+        self._make = None if row is None else row_maker(row)
         self._processors = _result_processors(expression)
 
     @property
@@ -46,16 +48,22 @@ class Statement(Generic[Row]):
             values.append(value if process is None or value is None else process(value))
         return values
 
+    def rows(self, records: Iterable[Any]) -> list[Row]:
+        """Row objects from records of the driver."""
+        if self._make is None or self._processors:
+            return [self.row(record) for record in records]
+        return list(map(self._make, records))
+
     def row(self, record: Any) -> Row:
         """One row object from a record of the driver."""
-        if self._row is None:
+        if self._make is None:
             raise TypeError("this statement has no row class")
         if self._processors:
             values = list(record)
             for index, process in self._processors:
                 values[index] = process(values[index])
-            return self._row(*values)
-        return self._row(*record)
+            return self._make(values)
+        return self._make(record)
 
 
 def _parameter(compiled: SQLCompiler, name: str) -> tuple[str, Any, _Processor | None]:

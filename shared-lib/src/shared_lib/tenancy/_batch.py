@@ -5,6 +5,7 @@ no parameters. So nothing enters it but UUIDs and integers that are formatted he
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 
@@ -13,10 +14,16 @@ def literal(value: UUID | int | None) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, UUID):
-        return f"'{value}'"
+        return _quoted(value)
     if isinstance(value, int):
         return format(int(value), "d")
     raise TypeError("only UUIDs and integers may enter the opening batch")
+
+
+@lru_cache(4096)
+def _quoted(value: UUID) -> str:
+    """The ids of who calls come again; to write one costs more than to find it."""
+    return f"'{value}'"
 
 
 def call(procedure: str, *arguments: UUID | int | None) -> str:
@@ -47,10 +54,15 @@ def opening_batch(settings: Settings, *, reads_only: bool, admission: str = "") 
         f"SET LOCAL app.current_person = {_setting(settings.person)}; "
         f"SET LOCAL app.current_actor = {_setting(settings.actor)}; "
         f"SET LOCAL app.support_session = {_setting(settings.support_session)}; "
-        f"SET LOCAL app.request_id = {_setting(settings.request_id)}; "
+        f"SET LOCAL app.request_id = {_fresh(settings.request_id)}; "
         f"{admission}"
     )
 
 
 def _setting(value: UUID | None) -> str:
     return "''" if value is None else literal(value)
+
+
+def _fresh(value: UUID | None) -> str:
+    """A setting that comes but once."""
+    return f"'{value}'" if type(value) is UUID else _setting(value)

@@ -1,6 +1,7 @@
 """The pooled connections of one PostgreSQL role."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import asyncpg
 import structlog
 from sqlalchemy import PoolProxiedConnection, event
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared_lib.errors import DatabaseUnavailable
-from shared_lib.postgres import TenantConnection, is_fit
+from shared_lib.postgres import TenantConnection, is_fit, is_idle
 
 _ROLLBACK_TIMEOUT = 5.0
 _log = structlog.get_logger(__name__)
@@ -30,14 +31,16 @@ class Lease:
         self.connection: asyncpg.Connection = fairy.driver_connection
 
     async def roll_back(self) -> None:
-        """End whatever transaction is open; a connection that cannot is thrown away.
+        """End whatever is under way or open; a connection that cannot is thrown away.
 
         Swallows what goes wrong: it runs while another error, or a cancellation, is on its way.
         """
-        if self.connection.is_closed() or not self.connection.is_in_transaction():
+        if self.connection.is_closed() or is_idle(self.connection):
             return
         try:
-            await self.connection.execute("ROLLBACK", timeout=_ROLLBACK_TIMEOUT)
+            # The driver's own limit begins when the statement before has been cancelled.
+            async with asyncio.timeout(_ROLLBACK_TIMEOUT):
+                await self.connection.execute("ROLLBACK")
         except BaseException as error:
             self.connection.terminate()
             if not isinstance(error, Exception):
@@ -49,13 +52,13 @@ class Lease:
 
     def release(self) -> None:
         """Give the connection back, or throw it away if it is not fit. No I/O."""
-        adapter: Any = self._fairy.dbapi_connection
-        if adapter is not None:
-            adapter.autocommit = False
         try:
-            if not is_fit(self.connection) and self._fairy.is_valid:
-                self._fairy.invalidate()
-            self._fairy.close()
+            if is_fit(self.connection) and self._fairy.is_valid:
+                adapter: Any = self._fairy.dbapi_connection
+                adapter.autocommit = False
+                self._database.keep(self._fairy)
+            else:
+                _throw_away(self._fairy)
         finally:
             self._database.turn_over()
 
@@ -77,7 +80,10 @@ class Database:
 
     `pool_size` connections at most; who waits longer than `pool_timeout` seconds gets
     DatabaseUnavailable. The semaphore in front of the pool keeps waiters out of the pool's own
-    queue, which is slower and not first come, first served.
+    queue, which is slower and not first come, first served. Connections that are idle stay checked
+    out of SQLAlchemy's pool, which makes and closes them: a checkout is a greenlet, and costs more
+    than a statement. So the pool has none to give to anybody else: lease, and leave `engine` alone.
+    The one used last is used next.
     """
 
     def __init__(
@@ -87,9 +93,14 @@ class Database:
         pool_size: int,
         pool_timeout: float,
         application_name: str,
+        command_timeout: float = 10.0,
         **server_settings: str,
     ) -> None:
-        """`server_settings` are sent when a connection is made, beside the application's name."""
+        """`server_settings` are sent when a connection is made, beside the application's name.
+
+        `command_timeout` (seconds) is longer than the server's own limit: it is for a server that
+        does not answer at all.
+        """
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
@@ -101,7 +112,7 @@ class Database:
                 "connection_class": TenantConnection,
                 # Statements would be prepared anew every 300 s otherwise.
                 "max_cached_statement_lifetime": 0,
-                "command_timeout": 10,
+                "command_timeout": command_timeout,
                 "timeout": 5,
                 "server_settings": {"application_name": application_name, **server_settings},
             },
@@ -109,7 +120,12 @@ class Database:
         self.size = pool_size
         self._timeout = pool_timeout
         self._turns = asyncio.Semaphore(pool_size)
+        self._idle: list[PoolProxiedConnection] = []
+        self._closed = False
+        # Who drops a Database without closing it has not leaked its connections.
+        weakref.finalize(self, _give_back, self._idle).atexit = False
         event.listen(self.engine.sync_engine, "checkout", _refuse_unfit)
+        event.listen(self.engine.sync_engine, "handle_error", _not_reached)
 
     async def lease(self) -> Lease:
         """A connection, without a transaction. Raises DatabaseUnavailable."""
@@ -122,6 +138,11 @@ class Database:
         else:
             await self._turns.acquire()
         try:
+            while self._idle:
+                kept = self._idle.pop()
+                if is_fit(kept.driver_connection):
+                    return Lease(self, kept)
+                _throw_away(kept)
             return Lease(self, await self.engine.raw_connection())
         except BaseException as error:
             self._turns.release()
@@ -144,8 +165,21 @@ class Database:
 
     async def check(self) -> None:
         """Raise unless a connection can be had and answers: a readiness check."""
-        async with self.connection() as connection:
-            await connection.execute("SELECT 1")
+        lease = await self.lease()
+        try:
+            await lease.connection.execute("SELECT 1")
+        except BaseException:
+            lease.discard()  # whoever asks does not wait for a rollback too
+            raise
+        finally:
+            lease.release()
+
+    def keep(self, connection: PoolProxiedConnection) -> None:
+        """Called by a lease that ended and leaves its connection fit for the next."""
+        if self._closed:
+            _throw_away(connection)
+        else:
+            self._idle.append(connection)
 
     def turn_over(self) -> None:
         """Called by a lease that ended."""
@@ -153,11 +187,32 @@ class Database:
 
     async def aclose(self) -> None:
         """Close every idle connection. Leases end by themselves."""
+        self._closed = True
         with suppress(Exception):
+            _give_back(self._idle)
             await self.engine.dispose()
+
+
+def _give_back(idle: list[PoolProxiedConnection]) -> None:
+    """Check every connection in again."""
+    while idle:
+        idle.pop().close()
+
+
+def _throw_away(connection: PoolProxiedConnection) -> None:
+    """Close a connection for good, without I/O."""
+    if connection.is_valid:
+        connection.invalidate()
+    connection.close()
 
 
 def _refuse_unfit(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
     """Make the pool replace a connection that died or was left in a transaction."""
     if not is_fit(dbapi_connection.driver_connection):
         raise DisconnectionError
+
+
+def _not_reached(context: ExceptionContext) -> DatabaseUnavailable | None:
+    """What a session raises for a server that does not answer, which SQLAlchemy passes as it is."""
+    is_away = isinstance(context.original_exception, OSError)
+    return DatabaseUnavailable() if is_away else None

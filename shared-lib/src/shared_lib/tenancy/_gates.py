@@ -1,6 +1,8 @@
 """What stops a service from starting: an operation or a database that is not as declared."""
 
+import asyncio
 import re
+import time
 from collections.abc import Iterable, Iterator
 
 import structlog
@@ -10,6 +12,7 @@ from sqlalchemy import MetaData
 from starlette.routing import compile_path
 from starlette.types import Scope as ASGIScope
 
+from shared_lib.errors import DatabaseUnavailable, api_error_from_database
 from shared_lib.tables import ServerState, catalogue_faults, role_faults, server_state
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._database import Database
@@ -17,6 +20,8 @@ from shared_lib.tenancy._openapi import operations
 from shared_lib.tenancy._operation import UndeclaredAccess, operation_of
 from shared_lib.tenancy._route import OperationRoute
 
+_PATIENCE = 30.0  # seconds that a service or worker waits for PostgreSQL when it starts
+_PAUSE = 0.5
 _log = structlog.get_logger(__name__)
 
 
@@ -101,12 +106,35 @@ async def check_database(
 
     `name` prefixes the roles; the first of `databases` is that of most requests. Warns about what
     the server itself leaves open: a minor version with a known leak (refused when
-    `require_patched`), `set_config` open to requests.
-    Raises UnsafeToStart.
+    `require_patched`), `set_config` open to requests. A server that is away, as after a crash of
+    the machine, is waited for, half a minute.
+    Raises UnsafeToStart, or DatabaseUnavailable.
     """
+    pools = tuple(dict.fromkeys(databases))
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return await _check(pools, metadata, name, require_patched=require_patched)
+        except Exception as error:
+            if not _is_away(error) or time.monotonic() > deadline:
+                raise
+            _log.warning("waiting_for_database", error=type(error.__cause__ or error).__name__)
+            await asyncio.sleep(_PAUSE)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the server may be there soon; a wrong password, say, stays wrong."""
+    reason = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    found = api_error_from_database(reason) if reason else error
+    return isinstance(found, DatabaseUnavailable)
+
+
+async def _check(
+    databases: Iterable[Database], metadata: MetaData, name: str, *, require_patched: bool
+) -> ServerState:
     faults: list[str] = []
     state: ServerState | None = None
-    for database in dict.fromkeys(databases):
+    for database in databases:
         lease = await database.lease()
         try:
             faults += await role_faults(lease.connection)

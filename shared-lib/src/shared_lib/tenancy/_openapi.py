@@ -17,6 +17,7 @@ from shared_lib.errors import (
     KeysUnavailable,
     MissingPermission,
     MissingToken,
+    OutcomeUnknown,
     RateLimited,
     ReadOnly,
     TenantBlocked,
@@ -149,6 +150,8 @@ def _errors(described: dict[str, Any], operation: Operation) -> Iterator[type[Ap
     if operation.scope is Scope.PUBLIC:
         return
     yield from (MissingToken, TokenRevoked, DatabaseUnavailable)
+    if operation.writes:
+        yield OutcomeUnknown
     yield MissingPermission
     if operation.scope is Scope.SERVICE:
         return

@@ -1,24 +1,27 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from contextlib import suppress
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
 from msgspec import json
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope as ASGIScope
 from typing_extensions import override
 
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
-from shared_lib.errors import InternalError, answer
+from shared_lib.errors import AuditUnavailable, InternalError, OutcomeUnknown, answer
 from shared_lib.tenancy._access import Scope
+from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
 from shared_lib.tenancy._repeat import repeat_of
 from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
-_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _ERRORS, _FAULTS = 400, 500
+_TELLS_LENGTH = ("1.0", "1.1")
+_LENGTHS = (b"content-length", b"transfer-encoding")
 _REPLAYED = "idempotency_replayed"  # what an event says of an answer that was given again
 
 
@@ -26,28 +29,34 @@ class OperationRoute(APIRoute):
     """An APIRoute that admits each request before anything of it runs."""
 
     @override
-    def get_route_handler(self) -> _Handler:
+    def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         operation = _operation_being_built(self)
 
-        async def serve(request: Request) -> Response:
+        async def serve_declared(request: Request) -> Response:
             if operation is None:
                 raise UndeclaredAccess(self.name)
-            runtime: Runtime = request.app.state.runtime
-            unit: Unit[Tx] = Unit(runtime, operation, caller_of(request))
-            request.scope["state"]["unit"] = unit
-            if not unit.is_recorded():
-                return await _perform(unit, request, handler)
-            return await _perform_recorded(unit, request, handler)
+            return await serve(operation, request, handler)
 
-        return serve
+        return serve_declared
 
 
-async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+async def serve(operation: Operation, request: Request, handler: Handler) -> Response:
+    """Admit `request` to `operation`, and have `handler` answer it."""
+    runtime: Runtime = request.app.state.runtime
+    unit: Unit[Tx] = Unit(runtime, operation, caller_of(request))
+    request.scope["state"]["unit"] = unit
+    if not unit.is_recorded():
+        return await _perform(unit, request, handler)
+    return await _perform_recorded(unit, request, handler)
+
+
+async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     operation, token = unit.operation, unit.caller.token
     operation.check(token)
     # In full, before a connection is taken: a slow client must not hold one.
-    await request.body()
+    if _may_have_body(request.scope):
+        await request.body()
     if operation.transactions == "none":
         return await handler(request)
     unit.repeat = await repeat_of(unit.runtime.answers, operation.idempotent, token, request)
@@ -71,7 +80,14 @@ async def _perform(unit: Unit[Tx], request: Request, handler: _Handler) -> Respo
     return response
 
 
-async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+def _may_have_body(scope: ASGIScope) -> bool:
+    """False where HTTP rules a body out (RFC 9112 section 6.3): it then need not be waited for."""
+    if scope.get("http_version") not in _TELLS_LENGTH:
+        return True
+    return any(name in _LENGTHS for name, _ in scope["headers"])
+
+
+async def _perform_own(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     """The handler opens its own transactions; one before it admits, and reserves the key."""
     if unit.operation.scope is not Scope.PUBLIC:  # which has nobody to admit
         async with unit.transaction() as tx:
@@ -89,9 +105,16 @@ async def _perform_own(unit: Unit[Tx], request: Request, handler: _Handler) -> R
     return response
 
 
-async def _perform_recorded(unit: Unit[Tx], request: Request, handler: _Handler) -> Response:
+async def _perform_recorded(unit: Unit[Tx], request: Request, handler: Handler) -> Response:
     try:
         response = await _perform(unit, request, handler)
+    except ClientDisconnect:
+        raise  # nothing was asked for: the request never came in full
+    except OutcomeUnknown:
+        # If it was committed, that told of it; that it was not is all that may stay untold.
+        with suppress(AuditUnavailable):
+            await unit.record_apart(request, Outcome.FAILED, OutcomeUnknown.code)
+        raise
     except Exception as error:
         status, code = _answer(error, request)
         await unit.record_apart(request, _outcome(status)[0], code)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from shared_lib.audit import AuditEvent, EventWriter
 from shared_lib.caller import Caller
-from shared_lib.errors import DatabaseUnavailable
+from shared_lib.errors import DatabaseUnavailable, OutcomeUnknown
+from shared_lib.postgres import is_lost
 from shared_lib.tables import Statement
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._database import Lease
@@ -47,7 +48,7 @@ class Tx:
         """Every row of `statement`."""
         arguments = self._arguments(statement, parameters)
         records = await _reached(self._connection.fetch(statement.sql, *arguments))
-        return [statement.row(record) for record in records]
+        return statement.rows(records)
 
     async def one(self, statement: Statement[Row], **parameters: Any) -> Row | None:
         """The first row of `statement`, or None."""
@@ -91,15 +92,18 @@ class Tx:
         raise CommitNotAllowed
 
     async def conclude(self) -> None:
-        """COMMIT, for the unit of work alone. Raises CommitFailed, or what COMMIT raises.
+        """COMMIT, for the unit of work alone. Raises CommitFailed, OutcomeUnknown, or what COMMIT
+        raises: then the transaction was rolled back.
 
         PostgreSQL answers ROLLBACK to the COMMIT of an aborted transaction, without an error.
         """
         if self._session is not None:
             await self._session.flush()
+        if self._connection.is_closed():
+            raise DatabaseUnavailable  # nobody was asked to commit
         if not self._connection.is_in_transaction():
             raise CommitFailed
-        if await _reached(self._connection.execute("COMMIT")) != "COMMIT":
+        if await _answered(self._connection.execute("COMMIT")) != "COMMIT":
             raise CommitFailed
         await self._end()
 
@@ -148,6 +152,18 @@ async def _reached(call: Awaitable[Any]) -> Any:
         return await call
     except OSError as error:
         raise DatabaseUnavailable from error
+
+
+async def _answered(commit: Awaitable[Any]) -> Any:
+    """What PostgreSQL answers to COMMIT. OutcomeUnknown when it does not, or while it goes down."""
+    try:
+        return await commit
+    except asyncpg.InterfaceError:
+        raise  # it was never sent
+    except Exception as error:
+        if is_lost(error) or isinstance(error, OSError):
+            raise OutcomeUnknown from error
+        raise
 
 
 class PublicTx(Tx):

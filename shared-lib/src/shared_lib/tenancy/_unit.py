@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from shared_lib.audit import PLATFORM, AuditEvent, EventWriter, Outcome
 from shared_lib.caller import Caller
-from shared_lib.errors import AuditUnavailable
+from shared_lib.errors import AuditUnavailable, DatabaseUnavailable, OutcomeUnknown
 from shared_lib.idempotency import AnswerStore
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._batch import Settings, opening_batch
@@ -69,8 +69,17 @@ class Unit(Generic[AnyTx]):
         )
 
     async def commit(self, tx: Tx) -> None:
-        """COMMIT. Until it returns, nothing has been acknowledged."""
-        await tx.conclude()
+        """COMMIT. Until it returns, nothing has been acknowledged.
+
+        Raises OutcomeUnknown when nobody can say whether it was done; an operation that reads may
+        just be asked again.
+        """
+        try:
+            await tx.conclude()
+        except OutcomeUnknown as error:
+            if self.operation.writes:
+                raise
+            raise DatabaseUnavailable from error
         self.recorded = self.recorded or tx.recorded
 
     @asynccontextmanager

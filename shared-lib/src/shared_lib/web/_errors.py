@@ -1,5 +1,6 @@
 """The middleware that turns whatever is raised inside it into an answer."""
 
+import asyncio
 from http import HTTPStatus
 
 import structlog
@@ -8,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared_lib.errors import (
     InternalError,
+    OutcomeUnknown,
     answer,
     error_response,
     hide_values,
@@ -20,7 +22,8 @@ _log = structlog.get_logger(__name__)
 
 
 class ErrorMiddleware:
-    """Answers errors of the middleware and routes inside it; nothing but cancellation passes.
+    """Answers errors of the middleware and routes inside it; nothing but cancellation passes,
+    which is answered first.
 
     What `shared_lib.errors.answer` does not know is a fault of ours: logged once with its
     traceback, answered with a 500 that says nothing but the request's id. It is not raised again,
@@ -51,6 +54,11 @@ class ErrorMiddleware:
             await self.app(scope, receive, send_noting)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            # The server stops and gives up what still runs; left to itself it answers 500.
+            if not started:
+                await _answer(OutcomeUnknown(), scope, receive, send, started=False)
+            raise
         except Exception as error:  # noqa: BLE001  # this is the place for all of them
             await _answer(error, scope, receive, send, started=started)
 

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Scope
 
 from shared_lib.errors import install_error_handlers
@@ -15,6 +14,7 @@ from shared_lib.settings import ServiceSettings
 from shared_lib.tokens import TokenData
 from shared_lib.web._bearer import BearerMiddleware, Verifier
 from shared_lib.web._body_limit import BodyLimitMiddleware
+from shared_lib.web._cors import QuickCors
 from shared_lib.web._errors import ErrorMiddleware
 from shared_lib.web._rate_limit import RateLimitMiddleware
 from shared_lib.web._request_context import RequestContextMiddleware
@@ -59,6 +59,6 @@ def install_middleware(
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.body_limit_bytes)
     app.add_middleware(ErrorMiddleware, oauth_paths=oauth_paths)
     if settings.allowed_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **_CORS)
+        app.add_middleware(QuickCors, allow_origins=settings.allowed_origins, **_CORS)
     app.add_middleware(SecurityHeadersMiddleware, hsts=settings.environment != "development")
     app.add_middleware(RequestContextMiddleware, trusted_proxies=settings.trusted_proxies)

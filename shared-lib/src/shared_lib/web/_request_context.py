@@ -15,7 +15,6 @@ from shared_lib.web._client_address import client_address
 _UUID = re.compile("[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PLAIN = re.compile("[A-Za-z0-9_-]{1,64}")
 _LOG_CONTEXT = ("request_id", "client_request_id", "tenant_id", "person", "client")
-_log = structlog.get_logger(__name__)
 
 
 class RequestContextMiddleware:
@@ -33,6 +32,8 @@ class RequestContextMiddleware:
     def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network] = ()) -> None:
         self.app = app
         self.trusted_proxies = tuple(trusted_proxies)
+        # Once, and not at each line.
+        self.log: Any = structlog.get_logger(__name__).bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -55,7 +56,7 @@ class RequestContextMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            _log_request(scope, status, time.perf_counter() - started)
+            _log_request(self.log, scope, status, time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars(*_LOG_CONTEXT)
 
 
@@ -71,8 +72,8 @@ def _take_request_id(scope: Scope, state: dict[str, Any]) -> str:
     return request_id
 
 
-def _log_request(scope: Scope, status: int | None, seconds: float) -> None:
-    _log.info(
+def _log_request(log: Any, scope: Scope, status: int | None, seconds: float) -> None:
+    log.info(
         "request",
         method=scope.get("method", "WEBSOCKET"),
         route=_route_template(scope),

@@ -1,0 +1,1 @@
+"""The benchmark: what the protections cost, in ratios taken from one run."""

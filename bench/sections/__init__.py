@@ -1,0 +1,1 @@
+"""What is measured, a module for each part; each gives what results.json keeps of it."""

@@ -1,0 +1,162 @@
+"""The index over the routes: finds an operation without asking every router about every path.
+
+FastAPI asks the routes one after the other, those of included routers twice. The index answers the
+same for the operations that it holds and leaves everything else to the router: unknown paths,
+methods that a path does not have, redirects, mounts, websockets, forms.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.convertors import Convertor, PathConvertor
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared_lib.tenancy._direct import Handler, direct_handler, reads_form
+from shared_lib.tenancy._operation import operation_of
+from shared_lib.tenancy._route import OperationRoute, serve
+
+_JSON = b"application/json"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """One route as included; `app` is None for one that the router must serve itself."""
+
+    methods: frozenset[str]
+    pattern: re.Pattern[str]
+    path: str
+    convertors: dict[str, Convertor[Any]]
+    found: dict[str, Any]
+    included: Any
+    app: ASGIApp | None
+
+
+class RouteIndex:
+    """Stands where the router's own search does, once every route is there.
+
+    What is added to the application later is still found, by the router. Nothing may be removed.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._router = app.router
+        self._fixed: dict[tuple[str, str], _Entry | None] = {}
+        self._shaped: dict[tuple[str, int], list[_Entry]] = {}
+        entries = list(_entries(app))
+        for entry in entries:
+            for method in entry.methods:
+                self._add(method, entry, entries)
+
+    def _add(self, method: str, entry: _Entry, entries: list[_Entry]) -> None:
+        if entry.convertors:
+            self._shaped.setdefault((method, entry.path.count("/")), []).append(entry)
+            return
+        first = next(
+            each for each in entries if method in each.methods and each.pattern.match(entry.path)
+        )
+        if first is entry:
+            self._fixed[method, entry.path] = entry if entry.app is not None else None
+
+    def find(self, method: str, path: str) -> tuple[ASGIApp, dict[str, Any]] | None:
+        """Who serves the request, and what the search puts into its scope; None: ask the router."""
+        entry = self._fixed.get((method, path), _ABSENT)
+        if entry is None:
+            return None
+        if entry is not _ABSENT:
+            return _found(entry, {})
+        for candidate in self._shaped.get((method, path.count("/")), ()):
+            match = candidate.pattern.match(path)
+            if match is not None:
+                given = match.groupdict()
+                convertors = candidate.convertors
+                return _found(
+                    candidate, {name: convertors[name].convert(given[name]) for name in given}
+                )
+        return None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = None
+        if scope["type"] == "http" and not scope.get("root_path"):
+            found = self.find(scope["method"], scope["path"])
+        if found is None:
+            await self._router.app(scope, receive, send)
+            return
+        app, changes = found
+        scope.setdefault("router", self._router)
+        scope.update(changes)
+        await app(scope, receive, send)
+
+
+class _Direct:
+    """Serves an operation whose handler needs nothing of FastAPI's for itself."""
+
+    def __init__(self, app: FastAPI, context: RouteContext, handler: Handler) -> None:
+        self._app = app
+        self._general: ASGIApp = context.app
+        self._operation = operation_of(context)
+        self._handler = handler
+        self._has_body = context.body_field is not None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app.dependency_overrides or (self._has_body and not _is_plain_json(scope)):
+            await self._general(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        response = await serve(self._operation, request, self._handler)
+        await response(scope, receive, send)
+
+
+def index_routes(app: FastAPI) -> None:
+    """Have `app` find its operations by an index from now on. Raises UndeclaredAccess."""
+    app.router.middleware_stack = RouteIndex(app)
+
+
+def _is_plain_json(scope: Scope) -> bool:
+    sent = [value for name, value in scope["headers"] if name == b"content-type"]
+    return sent == [_JSON]
+
+
+def _found(entry: _Entry, parameters: dict[str, Any]) -> tuple[ASGIApp, dict[str, Any]]:
+    assert entry.app is not None  # noqa: S101 - only such entries are found
+    changes = {**entry.found, "path_params": parameters}
+    if entry.included is not None:
+        changes["fastapi"] = {"effective_route_context": entry.included}
+    return entry.app, changes
+
+
+def _entries(app: FastAPI) -> Iterator[_Entry]:
+    """In the order in which the router asks, up to the first route whose paths are not known."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if not isinstance(route, Route | APIRoute) or context.path is None:
+            return
+        convertors: dict[str, Convertor[Any]] = dict(context.param_convertors)
+        if any(isinstance(each, PathConvertor) for each in convertors.values()):
+            return
+        ours = isinstance(route, OperationRoute)
+        if not ours and convertors:
+            return
+        included = context._route_context  # noqa: SLF001 - FastAPI has no public word for it
+        yield _Entry(
+            methods=frozenset(context.methods or ()),
+            pattern=context.path_regex,
+            path=context.path,
+            convertors=convertors,
+            found={"endpoint": context.endpoint, "route": route},
+            included=included,
+            app=_app(app, context) if ours else None,
+        )
+
+
+def _app(app: FastAPI, context: RouteContext) -> ASGIApp | None:
+    if reads_form(context):
+        return None
+    handler = direct_handler(context)
+    return context.app if handler is None else _Direct(app, context, handler)
+
+
+_ABSENT: Any = object()

@@ -1,0 +1,333 @@
+"""The index answers as the router does: two copies of one application, one of them without it."""
+
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import APIRouter, Cookie, Depends, Form, Header, Query, Request, Response, WebSocket
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from shared_lib.settings import ServiceSettings
+from shared_lib.tenancy import (
+    Access,
+    Guard,
+    RouteIndex,
+    Runtime,
+    Scope,
+    ServiceApp,
+    index_routes,
+)
+from shared_lib.tenancy._index import _Direct
+from shared_lib.testing.tokens import TokenIssuer
+from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
+from shared_lib.web import Json, install_middleware
+
+PUBLIC = Depends(Guard(Access(Scope.PUBLIC, transactions="none")))
+ID = "018f0000-0000-7000-8000-000000000001"
+
+
+class SampleSettings(ServiceSettings):
+    service_prefix: ClassVar[str] = "SAMPLE_"
+
+
+class Thing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    size: int = 1
+
+
+class Counter:
+    """How often a dependency is called in one request."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def __call__(self, request: Request) -> int:
+        self.calls = request.scope["state"]["calls"] = request.scope["state"].get("calls", 0) + 1
+        return self.calls
+
+
+counted = Counter()
+
+
+async def page(
+    skip: Annotated[int | None, Query(ge=0)] = None,
+    tag: Annotated[list[str] | None, Query()] = None,
+) -> dict[str, Any]:
+    return {"skip": skip, "tag": tag}
+
+
+async def nested(
+    this: Annotated[int, Depends(counted)], page: Annotated[Any, Depends(page)]
+) -> Any:
+    return {"this": this, "page": page}
+
+
+async def teardown() -> AsyncIterator[str]:
+    yield "generated"
+
+
+def in_a_thread() -> str:
+    return "threaded"
+
+
+def things() -> APIRouter:
+    router = APIRouter(prefix="/things", dependencies=[PUBLIC])
+
+    @router.get("/newest")
+    async def newest() -> Response:
+        return Json("newest")
+
+    @router.get("/{thing_id}")
+    async def get_thing(thing_id: UUID, page: Annotated[Any, Depends(page)]) -> Response:
+        return Json({"id": thing_id, "page": page})
+
+    @router.get("/late")
+    async def late() -> Response:
+        return Json("never reached: the one before takes every name")
+
+    @router.post("", status_code=201)
+    async def create_thing(thing: Thing) -> Response:
+        return Json(thing.model_dump(), status_code=201)
+
+    @router.put("/{thing_id}/parts/{part}")
+    async def put_part(thing_id: UUID, part: int, first: Thing, second: Thing) -> Json:
+        return Json([thing_id, part, first.model_dump(), second.model_dump()])
+
+    @router.get("/{thing_id}/seen")
+    async def seen(
+        thing_id: str,
+        request: Request,
+        x_tag: Annotated[list[str], Header()],
+        again: Annotated[int, Depends(counted)],
+        fresh: Annotated[int, Depends(counted, use_cache=False)],
+        deep: Annotated[Any, Depends(nested)],
+        crumb: Annotated[str, Cookie()] = "none",
+    ) -> Response:
+        seen = [request.url.path, thing_id, x_tag, again, fresh, deep, crumb]
+        return Json([*seen, request.scope["path_params"]])
+
+    return router
+
+
+def general() -> APIRouter:
+    """Shapes that FastAPI itself must serve."""
+    router = APIRouter(prefix="/general", dependencies=[PUBLIC])
+
+    @router.get("/model/{name}")
+    async def model(name: str) -> Thing:
+        return Thing(name=name)
+
+    @router.get("/generator")
+    async def generator(value: Annotated[str, Depends(teardown)]) -> Response:
+        return Json(value)
+
+    @router.get("/thread")
+    async def thread(value: Annotated[str, Depends(in_a_thread)]) -> Response:
+        return Json(value)
+
+    @router.get("/header")
+    async def header(response: Response) -> Response:
+        response.headers["x-set"] = "yes"
+        return Json("header")
+
+    @router.post("/form")
+    async def form(name: Annotated[str, Form()]) -> Response:
+        return Json(name)
+
+    @router.get("/number/{number:int}")
+    async def number(number: int) -> Response:
+        return Json(number)
+
+    @router.get("/rest/{rest:path}")
+    async def rest(rest: str) -> Response:
+        return Json(rest)
+
+    @router.get("/rest/after")
+    async def after() -> Response:
+        return Json("never reached")
+
+    @router.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    return router
+
+
+async def plain(_request: Request) -> Response:
+    return PlainTextResponse("plain")
+
+
+def sample() -> ServiceApp:
+    app = ServiceApp()
+    app.state.runtime = Runtime({}, lambda _operation, _caller: "")
+    issuer = TokenIssuer()
+    verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
+    app.router.routes.append(Route("/plain", plain))
+    outer = APIRouter(prefix="/nested")
+    outer.include_router(
+        things(), prefix="/deeper", generate_unique_id_function=lambda route: f"deep_{route.name}"
+    )
+    app.include_router(things(), prefix="/api")
+    app.include_router(outer)
+    app.include_router(general())
+    app.router.routes.append(Mount("/mount", routes=[Route("/inside", plain)]))
+    app.get("/behind/{name}", dependencies=[PUBLIC])(behind)
+    install_middleware(
+        app,
+        SampleSettings(issuer=issuer.issuer),
+        verifier,
+        lambda _scope: True,
+        ContextVar("tenant", default=None),
+    )
+    return app
+
+
+async def behind(name: str) -> Response:
+    return Json(name)
+
+
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/plain", {}),
+    ("HEAD", "/plain", {}),
+    *(
+        (method, f"{prefix}/things{path}", options)
+        for prefix in ("/api", "/nested/deeper")
+        for method, path, options in (
+            ("GET", "/newest", {}),
+            ("GET", "/late", {}),
+            ("GET", f"/{ID}", {}),
+            ("GET", f"/{ID}/", {}),
+            ("GET", f"/{ID}%0a", {}),
+            ("GET", f"/{ID}%2f", {}),
+            ("GET", f"/{ID}?skip=3&tag=a&tag=b", {}),
+            ("GET", f"/{ID}?skip=-3", {}),
+            ("GET", "/nothing?skip=x", {}),
+            ("DELETE", f"/{ID}", {}),
+            ("HEAD", f"/{ID}", {}),
+            ("OPTIONS", f"/{ID}", {}),
+            ("GET", "", {}),
+            ("POST", "", {"json": {"name": "One"}}),
+            ("POST", "", {"json": {"name": "One", "size": "x", "more": 1}}),
+            ("POST", "", {"json": []}),
+            ("POST", "", {"json": None}),
+            ("POST", "", {}),
+            ("POST", "", {"content": b"{", "headers": {"content-type": "application/json"}}),
+            ("POST", "", {"content": b"\xff", "headers": {"content-type": "application/json"}}),
+            ("POST", "", {"content": b"", "headers": {"content-type": "application/json"}}),
+            ("POST", "", {"content": b"[" * 9999, "headers": {"content-type": "application/json"}}),
+            ("POST", "", {"content": b'{"name":"a"}', "headers": {"content-type": "text/plain"}}),
+            ("POST", "", {"content": b'{"name":"a"}'}),
+            (
+                "POST",
+                "",
+                {
+                    "content": b'{"name":"a"}',
+                    "headers": {"content-type": "Application/Problem+JSON; charset=utf-8"},
+                },
+            ),
+            ("PUT", f"/{ID}/parts/4", {"json": {"first": {"name": "a"}, "second": {"name": "b"}}}),
+            ("PUT", "/no/parts/x", {"json": {"first": {"name": "a"}}}),
+            (
+                "GET",
+                f"/{ID}/seen",
+                {"headers": [("x-tag", "a"), ("x-tag", "b"), ("cookie", "crumb=1")]},
+            ),
+            ("GET", f"/{ID}/seen?skip=x", {}),
+        )
+    ),
+    ("GET", "/general/model/one", {}),
+    ("GET", "/general/generator", {}),
+    ("GET", "/general/thread", {}),
+    ("GET", "/general/header", {}),
+    ("POST", "/general/form", {"data": {"name": "One"}}),
+    ("GET", "/general/number/12", {}),
+    ("GET", "/general/number/x", {}),
+    ("GET", "/general/rest/a/b/c", {}),
+    ("GET", "/general/rest/after", {}),
+    ("GET", "/general/socket", {}),
+    ("GET", "/mount/inside", {}),
+    ("GET", "/mount/nothing", {}),
+    ("GET", "/behind/one", {}),
+    ("GET", "/", {}),
+    ("GET", "/nothing", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def apps() -> tuple[ServiceApp, ServiceApp]:
+    indexed = sample()
+    index_routes(indexed)
+    return sample(), indexed
+
+
+async def ask(app: ServiceApp, method: str, url: str, options: dict[str, Any]) -> Any:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
+        headers = httpx.Headers(options.get("headers"))
+        headers["x-request-id"] = ID
+        answer = await client.request(method, url, **{**options, "headers": headers})
+    return answer.status_code, sorted(answer.headers.multi_items()), answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "options"), REQUESTS, ids=[" ".join(each[:2]) for each in REQUESTS]
+)
+async def test_an_answer_is_the_routers(
+    apps: tuple[ServiceApp, ServiceApp], method: str, url: str, options: dict[str, Any]
+) -> None:
+    plain, indexed = apps
+    assert await ask(indexed, method, url, options) == await ask(plain, method, url, options)
+
+
+def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, ServiceApp]) -> None:
+    index = apps[1].router.middleware_stack
+    assert isinstance(index, RouteIndex)
+
+    def found(method: str, path: str) -> Any:
+        entry = index.find(method, path)
+        return entry and (type(entry[0]) is _Direct, entry[1]["path_params"])
+
+    assert found("GET", "/api/things/newest") == (True, {})
+    assert found("GET", f"/api/things/{ID}") == (True, {"thing_id": ID})
+    assert found("PUT", "/nested/deeper/things/a/parts/b") == (True, {"thing_id": "a", "part": "b"})
+    assert found("GET", f"/api/things/{ID}/seen") == (True, {"thing_id": ID})
+    assert found("GET", "/general/model/one") == (False, {"name": "one"})
+    assert found("GET", "/general/generator") == (False, {})
+    assert found("GET", "/general/number/12") == (True, {"number": 12})
+    left = ["/plain", "/general/rest/after", "/behind/one", "/mount/inside", "/nothing"]
+    assert [found("GET", path) for path in left] == [None] * len(left)
+    assert found("POST", "/general/form") is None
+    assert found("DELETE", f"/api/things/{ID}") is None
+
+
+async def test_overrides_of_dependencies_count() -> None:
+    app = sample()
+    index_routes(app)
+    app.dependency_overrides[page] = in_a_thread
+    status, _, text = await ask(app, "GET", f"/api/things/{ID}", {})
+    assert (status, text) == (200, f'{{"id":"{ID}","page":"threaded"}}')
+
+
+async def test_a_route_that_is_added_later_is_found() -> None:
+    app = sample()
+    index_routes(app)
+    app.get("/later", dependencies=[PUBLIC])(behind)
+    assert (await ask(app, "GET", "/later?name=x", {}))[0] == 200
+
+
+async def test_a_promise_of_a_response_is_kept() -> None:
+    async def broken() -> Response:
+        return "text"  # type: ignore[return-value]
+
+    app = sample()
+    app.router.routes.clear()
+    app.get("/broken", dependencies=[PUBLIC])(broken)
+    index_routes(app)
+    assert (await ask(app, "GET", "/broken", {}))[0] == 500
