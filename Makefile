@@ -15,11 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install up test lint check checkers mutate migrate migration docs prove
-=======
-.PHONY: help install up test lint check checkers migrate migration docs prove bench
->>>>>>> main
+.PHONY: help install up test lint check checkers mutate migrate migration docs prove bench
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -81,11 +77,7 @@ check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
-<<<<<<< HEAD
-	@$(call mypy,.,infra mutation tests)
-=======
-	@$(call mypy,.,infra tests bench)
->>>>>>> main
+	@$(call mypy,.,infra mutation tests bench)
 
 checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
 	@$(BIN)/python -m infra.checkers $(ONLY)
