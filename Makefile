@@ -6,7 +6,7 @@ PYTEST_WORKERS ?= 2
 UV_VERSION := 0.13.8
 
 PACKAGES := shared-lib identity-service product-core-api
-TESTED := $(PACKAGES) infra tests
+TESTED := $(PACKAGES) infra mutation tests
 BIN := $(CURDIR)/.venv/bin
 INSTALLED := .venv/installed
 
@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test lint check checkers migrate migration docs prove bench
+.PHONY: help install up test lint check checkers mutate migrate migration docs prove bench
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -77,10 +77,13 @@ check: lint ## Check style and types
 	@$(call mypy,shared-lib,src tests)
 	@$(call mypy,identity-service,app tests migrations/env.py)
 	@$(call mypy,product-core-api,app tests migrations/env.py)
-	@$(call mypy,.,infra tests bench)
+	@$(call mypy,.,infra mutation tests bench)
 
 checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
 	@$(BIN)/python -m infra.checkers $(ONLY)
+
+mutate: $(INSTALLED) ## Take each protection away: does a check notice? (ONLY=guard, SAMPLE=3: three of each)
+	@$(BIN)/python -m mutation $(addprefix --only ,$(ONLY)) $(addprefix --sample ,$(SAMPLE))
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)
 	@echo "Installing the packages of uv.lock into .venv …"

@@ -178,6 +178,7 @@ _API = "/api/v1"
 RECIPES: dict[str, Callable[[World], Call]] = {
     "live": lambda _: Call("GET", "/health/live"),
     "ready": lambda _: Call("GET", "/health/ready"),
+    "get_audit_keys": lambda _: Call("GET", "/.well-known/audit-keys.json"),
     "receive_revocations": lambda w: Call("POST", "/internal/revocations", _revocation(w)),
     "receive_audit_events": lambda w: Call(
         "POST", "/internal/audit-events", {"events": [security_event(w.tenant.id)]}

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, Response
 from pydantic import SecretStr
 
-from app.core.access import require_permission
+from app.core.access import require_permission, require_platform_permission
 from app.core.database import AsyncSession, get_db, get_db_no_rls
 from app.core.middleware import RoleChecker, get_current_user
 from app.core.settings import CoreSettings
@@ -117,6 +117,28 @@ async def test_a_route_added_behind_the_back_of_the_application(settings: CoreSe
             pass
 
 
+@pytest.mark.parametrize(
+    ("roles", "fault"),
+    [
+        ([], "no such role"),
+        (["owner", "boss"], "no such role: .*boss"),
+        (["owner", "platform_admin"], "cannot be mixed"),
+    ],
+)
+def test_roles_that_no_operation_can_have(roles: list[str], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        RoleChecker(roles)
+    RoleChecker(["owner", "viewer"])
+    RoleChecker(["platform_admin", "support_agent"])
+
+
+def test_a_permission_that_nobody_has() -> None:
+    with pytest.raises(ValueError, match="no role has popups:fly"):
+        require_permission("popups", "fly")
+    with pytest.raises(ValueError, match="no role has popups:write"):
+        require_platform_permission("popups", "write")
+
+
 def test_error_codes_are_unique() -> None:
     with pytest.raises(TypeError, match="popup_not_found"):
         type("Twice", (ApiError,), {"code": "popup_not_found", "status": 404, "title": "Again"})
@@ -164,6 +186,19 @@ async def own(
         ("GRANT SELECT ON popups TO PUBLIC", "is not declared"),
         ("REVOKE INSERT ON popups FROM product_app", "INSERT is missing"),
         ("DROP TRIGGER popups_history ON popups", "popups_history is missing"),
+        (
+            "ALTER TABLE popups DROP CONSTRAINT pk_popups",
+            r"key PRIMARY KEY \(tenant_id, id\) of popups is missing",
+        ),
+        (
+            "ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug",
+            r"key UNIQUE \(tenant_id, slug\) of popups is missing",
+        ),
+        (
+            "ALTER TABLE popups DROP CONSTRAINT fk_popups_tenant_id",
+            r"key FOREIGN KEY \(tenant_id\) of popups REFERENCES organizations \(tenant_id\) is",
+        ),
+        ("CREATE UNIQUE INDEX one ON popups (tenant_id, name)", "one .* is not declared"),
         (
             OTHER_TRIGGER,
             "trigger popups_history is",

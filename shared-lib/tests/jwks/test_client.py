@@ -25,11 +25,13 @@ def answer(*issuers: TokenIssuer, max_age: str = "max-age=300") -> httpx.Respons
 
 
 async def test_a_known_key_is_asked_for_once(endpoint: respx.Route, client: JwksClient) -> None:
+    assert not client.ready
     for _ in range(5):
         key = await client.key(OLD_KID)
         assert key is not None
         assert key.kid == OLD_KID
     assert endpoint.call_count == 1
+    assert client.ready
 
 
 async def test_concurrent_callers_share_one_fetch(

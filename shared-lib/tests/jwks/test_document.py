@@ -113,11 +113,14 @@ REFUSED: dict[str, Any] = {
     "keys is an object": {"keys": {"a": JWK}},
     "empty": {"keys": []},
     "none for RS256": {"keys": [rsa_jwk(use="enc")]},
-    "too many": {"keys": [JWK] * 65},
+    "too many": {"keys": [rsa_jwk(kid=f"key-{number}") for number in range(65)]},
     "a key is a string": {"keys": [OTHER, "key"]},
+    "a key is a number": {"keys": [OTHER, 7]},
     "private RSA key": {"keys": [OTHER, JWK | PRIVATE]},
-    "only d of a private key": {"keys": [OTHER, rsa_jwk(d="AQAB")]},
-    "only other primes of a private key": {"keys": [OTHER, rsa_jwk(oth=[])]},
+    **{
+        f"only {member} of a private key": {"keys": [OTHER, rsa_jwk(**{member: "AQAB"})]}
+        for member in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+    },
     "symmetric key": {"keys": [OTHER, OctKey.generate_key(256).as_dict(private=True)]},
     "two keys with one kid": {"keys": [JWK, OTHER | {"kid": JWK["kid"]}]},
     "one key twice": {"keys": [JWK, JWK]},

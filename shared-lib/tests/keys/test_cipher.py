@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_elliptic
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from shared_lib.clock import utc_now
 from shared_lib.jwks import public_jwk
 from shared_lib.keys import KeyCipher, KeyRecord, KeyState, KeysUndecryptable
 from shared_lib.testing.tokens import private_key
 
+ELLIPTIC = generate_elliptic(SECP256R1()).private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
@@ -63,6 +69,7 @@ def test_the_encryption_key_can_be_turned() -> None:
         {"private_key": b"rubbish"},
         {"private_key": Fernet(OLD).encrypt(b"rubbish")},
         {"private_key": KeyCipher([OLD]).seal(private_key(1))},
+        {"private_key": Fernet(OLD).encrypt(ELLIPTIC)},
         {"kid": "another"},
         {"public_jwk": public_jwk(private_key(1).public_key())},
     ],

@@ -1,12 +1,13 @@
 """How settings write limits, and what is refused."""
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from shared_lib.limits import RateLimit
+from shared_lib.limits import RateLimit, RedisUrl
 from shared_lib.limits._setting import parsed
 
 ADAPTER: TypeAdapter[str] = TypeAdapter(RateLimit)
+REDIS: TypeAdapter[SecretStr] = TypeAdapter(RedisUrl)
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,16 @@ def test_off(text: str) -> None:
 def test_what_is_no_limit_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="must be a limit such as"):
         ADAPTER.validate_python(text)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "redis://h:6379/1", "rediss://:password@h/0", "unix:///run/redis.sock"]
+)
+def test_where_they_are_counted(url: str) -> None:
+    assert REDIS.validate_python(url).get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["http://h", "h:6379", " redis://h"])
+def test_what_is_no_redis_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must be a URL that starts with redis://"):
+        REDIS.validate_python(url)

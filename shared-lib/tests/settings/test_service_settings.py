@@ -184,6 +184,7 @@ def test_what_is_no_issuer_is_refused(issuer: str) -> None:
         "https://a.example.com:443",
         "https://A.example.com",
         "https://user@a.example.com",
+        "https://:password@a.example.com",
         "https://*.example.com",
         "https://a.example.com?x",
         "a.example.com",

@@ -1,20 +1,23 @@
 """What is allowed beyond the rules, each by its name: a list that people read, not a pattern."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Exceptions:
     """`roles` are all that the database has. `every_row`: table and role that see all of it,
     limited by grants. `keys`: unique across organizations. `indexes` that do not lead with the
-    tenant. `append_only`: tables that nobody changes.
+    tenant. `definer_functions`: what runs with rights of its own, and the roles that call it.
+    `triggers`: those that keep what has ended as it is. `append_only`: tables that nobody changes.
     """
 
     roles: tuple[str, ...]
     every_row: frozenset[tuple[str, str]]
     keys: frozenset[str]
     indexes: frozenset[str]
-    definer_functions: frozenset[str]
+    definer_functions: Mapping[str, frozenset[str]] = field(hash=False)
+    triggers: frozenset[str]
     global_with_tenant: frozenset[str] = frozenset()
     append_only: frozenset[str] = frozenset()
 
@@ -58,18 +61,27 @@ EXCEPTIONS = {
                 "ix_jobs_due",
             }
         ),
-        definer_functions=frozenset(
+        definer_functions={
+            "accept_invitation": frozenset({"auth"}),
+            "admit": frozenset({"app", "auth", "platform"}),
+            "admit_client": frozenset({"worker"}),
+            "find_invitation": frozenset({"auth"}),
+            "find_member": frozenset({"app"}),
+            "hold_active_owners": frozenset({"app"}),
+            "invite_owner": frozenset({"platform"}),
+            "inviter_reaches": frozenset(),  # for the other functions
+            "member_profile": frozenset({"app"}),
+            "solely_owned": frozenset({"platform"}),
+        },
+        triggers=frozenset(
             {
-                "accept_invitation",
-                "admit",
-                "admit_client",
-                "find_invitation",
-                "find_member",
-                "hold_active_owners",
-                "invite_owner",
-                "inviter_reaches",
-                "member_profile",
-                "solely_owned",
+                "invitations_keep_ended",
+                "password_resets_keep_used",
+                "refresh_tokens_keep_ended",
+                "service_account_secrets_keep_ended",
+                "service_accounts_keep_ended",
+                "sign_in_sessions_keep_ended",
+                "sign_ups_keep_used",
             }
         ),
         # Where somebody signed in; read before anyone is known.
@@ -115,7 +127,12 @@ EXCEPTIONS = {
                 "ix_jobs_due",
             }
         ),
-        definer_functions=frozenset({"admit", "found_organization", "record_row_history"}),
+        definer_functions={
+            "admit": frozenset({"app", "platform", "worker"}),
+            "found_organization": frozenset({"app"}),
+            "record_row_history": frozenset({"owner"}),  # who makes the triggers
+        },
+        triggers=frozenset({"support_sessions_keep_ended"}),
         # An end that holds for one organization; read by admission only.
         global_with_tenant=frozenset({"revocations"}),
         append_only=frozenset({"audit_events", "row_history"}),

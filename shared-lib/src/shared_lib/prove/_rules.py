@@ -87,7 +87,11 @@ RULES: tuple[Rule, ...] = (
     Rule("functions", "no function is for everybody, none is LEAKPROOF", rights.functions),
     Rule("set_config", "no SELECT can change the tenant", rights.set_config),
     Rule("do_blocks", "no role of a service runs DO blocks", rights.do_blocks),
-    Rule("triggers", "triggers fire for everybody", rights.triggers),
+    Rule(
+        "triggers",
+        "triggers that keep what has ended are there, and all fire for everybody",
+        rights.triggers,
+    ),
     Rule("strays", "there is no schema, rule or extension that is not ours", _strays),
     Rule("version", "the server has no known leak", _version),
 )

@@ -58,12 +58,18 @@ def roles(catalogue: Catalogue) -> Faults:
 def definer_functions(catalogue: Catalogue) -> Faults:
     definer = catalogue.role("definer")
     listed = exceptions(catalogue).definer_functions
+    found = {each["name"].partition("(")[0] for each in catalogue.functions if each["definer"]}
+    for name in sorted(listed.keys() - found):
+        yield f"{name} is not there, or does not run with rights of its own"
     for function in catalogue.functions:
         if not function["definer"]:
             continue
         name = function["name"]
-        if name.partition("(")[0] not in listed:
+        callers = listed.get(name.partition("(")[0])
+        if callers is None:
             yield f"{name} runs with rights of its owner's, and nobody has listed it"
+        elif set(function["callers"] or ()) != {catalogue.role(role) for role in callers}:
+            yield f"{name} can be called by others than {', '.join(sorted(callers)) or 'nobody'}"
         if function["owner"] != definer:
             yield f"{name} runs with the rights of {function['owner']}"
         if _SEARCH_PATH not in function["settings"]:
@@ -143,6 +149,9 @@ def loud(catalogue: Catalogue) -> Faults:
 
 
 def triggers(catalogue: Catalogue) -> Faults:
+    found = {trigger["name"] for trigger in catalogue.triggers}
+    for name in sorted(exceptions(catalogue).triggers - found):
+        yield f"trigger {name} is not there: what has ended could begin again"
     for trigger in catalogue.triggers:
         if trigger["enabled"] != "O":
             yield f"trigger {trigger['name']} on {trigger['table']} does not fire for everybody"

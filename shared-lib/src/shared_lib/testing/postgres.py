@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,19 +80,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: needs PostgreSQL")
     if hasattr(config, "workerinput") or _HANDED_ON in os.environ or config.option.collectonly:
         return
-    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres  # noqa: PLC0415 - see above
-
-    server = EmbeddedPostgres(settings=FAST_SETTINGS)
-    server.start()
-    config.add_cleanup(server.stop)
+    resources = ExitStack()
+    config.add_cleanup(resources.close)
     config.add_cleanup(_forget)
     database = config.getini("phasezero_database")
-    passwords = asyncio.run(_prepare(server.admin_url(), database))
-    template = f"template_{database}" if database else "template0"
-    handed_on = {"url": server.admin_url(), "passwords": passwords, "template": template}
+    cluster = resources.enter_context(start_cluster(Path(config.rootpath), database))
+    handed_on = {
+        "url": cluster.administrator_url,
+        "passwords": cluster.passwords,
+        "template": cluster.template,
+    }
     os.environ[_HANDED_ON] = json.dumps(handed_on)
-    if database:
-        _migrate(Path(config.rootpath), server.admin_url(template), database)
+
+
+@contextmanager
+def start_cluster(directory: Path, database: str) -> Iterator[Cluster]:
+    """A server of one's own. Its template is built by the migrations of the service in `directory`
+    for `database`; with an empty name there is none. Raises UsageError when they fail.
+    """
+    from infra.dev.postgres import FAST_SETTINGS, EmbeddedPostgres  # noqa: PLC0415 - see above
+
+    with EmbeddedPostgres(settings=FAST_SETTINGS) as server:
+        passwords = asyncio.run(_prepare(server.admin_url(), database))
+        template = f"template_{database}" if database else "template0"
+        if database:
+            _migrate(directory, server.admin_url(template), database)
+        yield Cluster(server.admin_url(), passwords, template)
 
 
 def _forget() -> None:
@@ -139,11 +152,16 @@ def _migrate(directory: Path, administrator_url: str, database: str) -> None:
         raise pytest.UsageError(f"the migrations failed:\n{result.stdout}{result.stderr}")
 
 
+def running_cluster() -> Cluster:
+    """The server that this run has started. Raises KeyError when it started none."""
+    handed_on: dict[str, Any] = json.loads(os.environ[_HANDED_ON])
+    return Cluster(handed_on["url"], handed_on["passwords"], handed_on["template"])
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The PostgreSQL of the run."""
-    handed_on: dict[str, Any] = json.loads(os.environ[_HANDED_ON])
-    return Cluster(handed_on["url"], handed_on["passwords"], handed_on["template"])
+    return running_cluster()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,204 @@
+"""What is mutated, and which tests are asked about it: the one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = [
+    "DATABASES",
+    "GUARDS",
+    "ROUTINES",
+    "SOURCES",
+    "DatabaseSuite",
+    "GuardSuite",
+    "RoutineSuite",
+    "SourceSuite",
+]
+
+_LIBRARY, _IDENTITY, _CORE = "shared-lib", "identity-service", "product-core-api"
+
+
+@dataclass(frozen=True)
+class SourceSuite:
+    """Modules whose every refusal is removed, and the tests of the package in `directory`.
+
+    `prepared` are functions, by module and name, whose result the tests share and which is costly.
+    """
+
+    kind: str
+    directory: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    prepared: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class RoutineSuite:
+    """The database of the service in `directory`: its functions that run with rights of their own.
+
+    `tests` names for each function the tests that are asked; one without an entry is an error.
+    """
+
+    directory: str
+    database: str
+    tests: Mapping[str, tuple[str, ...]] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class DatabaseSuite:
+    """The database of the service in `directory`; its mutations are read from its catalogue."""
+
+    directory: str
+    database: str
+
+
+@dataclass(frozen=True)
+class GuardSuite:
+    """The operations of the service in `directory`; `test` is what loosens their guards."""
+
+    directory: str
+    test: str
+
+
+SOURCES = {
+    "verifier": SourceSuite(
+        "verifier",
+        _LIBRARY,
+        (
+            "shared_lib.tokens._envelope",
+            "shared_lib.tokens._encoding",
+            "shared_lib.tokens._claims",
+            "shared_lib.tokens._signature",
+            "shared_lib.tokens._verifier",
+            "shared_lib.jwks._document",
+            "shared_lib.jwks._client",
+            "shared_lib.web._bearer",
+        ),
+        (
+            "tests/tokens/test_accepted_tokens.py",
+            "tests/tokens/test_hostile_tokens.py",
+            "tests/tokens/test_signature.py",
+            "tests/tokens/test_verified_cache.py",
+            "tests/jwks/test_document.py",
+            "tests/jwks/test_client.py",
+            "tests/web/test_bearer.py",
+        ),
+        prepared=(
+            ("shared_lib.testing.hostile", "hostile_tokens"),
+            ("shared_lib.testing.hostile", "good_tokens"),
+        ),
+    ),
+    "gates of the library": SourceSuite(
+        "gate",
+        _LIBRARY,
+        (
+            "shared_lib.settings._service",
+            "shared_lib.settings._types",
+            "shared_lib.mail._settings",
+            "shared_lib.errors._api_error",
+            "shared_lib.tables._declaration",
+            "shared_lib.limits._setting",
+            "shared_lib.keys._cipher",
+        ),
+        (
+            "tests/settings",
+            "tests/mail/test_settings.py",
+            "tests/errors/test_api_error.py",
+            "tests/tables",
+            "tests/limits/test_setting.py",
+            "tests/keys/test_cipher.py",
+        ),
+    ),
+    "gates of operations": SourceSuite(
+        "gate",
+        _LIBRARY,
+        # The gates themselves are asked about in the core as well, where there is a database.
+        ("shared_lib.tenancy._operation", "shared_lib.tenancy._gates"),
+        ("tests/tenancy",),
+    ),
+    "guards in code": SourceSuite(
+        "guard",
+        _LIBRARY,
+        ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch"),
+        ("tests/tenancy",),
+    ),
+    "gates of the core": SourceSuite(
+        "gate",
+        _CORE,
+        (
+            "shared_lib.tenancy._gates",
+            "shared_lib.tables._catalogue",
+            "shared_lib.prove._rules",
+            "shared_lib.prove._rules_rights",
+            "shared_lib.prove._rules_rows",
+            "shared_lib.tables._keys",
+            "app.core.settings",
+            "app.core.middleware",
+            "app.core.access",
+        ),
+        (
+            "tests/test_gates.py",
+            "tests/test_catalogue.py",
+            "tests/test_anonymous.py",
+            "tests/test_surface.py",
+        ),
+    ),
+    "gates of identity": SourceSuite(
+        "gate",
+        _IDENTITY,
+        ("app.core.settings", "app.core.access"),
+        (
+            "tests/core/test_settings.py",
+            "tests/core/test_start.py",
+            "tests/members/test_admission.py",
+        ),
+    ),
+}
+
+_ADMISSION = (
+    "tests/test_admission.py",
+    "tests/revocations",
+    "tests/support_sessions",
+    "tests/transactions/test_opening_batch.py",
+)
+
+ROUTINES = {
+    "admission of the core": RoutineSuite(
+        _CORE,
+        "product",
+        {
+            "admit": _ADMISSION,
+            "access_mode": _ADMISSION,
+            "found_organization": ("tests/organizations/test_founding.py",),
+            "record_row_history": ("tests/test_isolation_sql.py", "tests/popups"),
+            "keep_ended": ("tests/support_sessions",),
+            "trial_end": ("tests/organizations",),
+        },
+    ),
+    "admission of identity": RoutineSuite(
+        _IDENTITY,
+        "identity",
+        {
+            "admit": ("tests/members/test_admission.py", "tests/people", "tests/sessions"),
+            "admit_client": ("tests/tenants",),
+            "member_profile": ("tests/members",),
+            "find_member": ("tests/invitations",),
+            "find_invitation": ("tests/invitations",),
+            "accept_invitation": ("tests/invitations",),
+            "invite_owner": ("tests/invitations",),
+            "inviter_reaches": ("tests/invitations",),
+            "hold_active_owners": ("tests/members", "tests/invitations"),
+            "solely_owned": ("tests/members", "tests/people"),
+            "keep_ended": ("tests/service_accounts", "tests/sessions"),
+        },
+    ),
+}
+
+DATABASES = {
+    "database of identity": DatabaseSuite(_IDENTITY, "identity"),
+    "database of the core": DatabaseSuite(_CORE, "product"),
+}
+
+GUARDS = {
+    "guards of the core": GuardSuite(_CORE, "tests/guard_mutations.py"),
+    "guards of identity": GuardSuite(_IDENTITY, "tests/guard_mutations.py"),
+}
