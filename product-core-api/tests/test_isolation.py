@@ -19,6 +19,7 @@ pytestmark = pytest.mark.database
 # What an owner of another organization is answered; `ok` shows or changes his own things only.
 EXPECTED = {
     "live": "ok",
+    "get_audit_keys": "ok",
     "ready": "ok",
     "receive_revocations": "invalid_token",
     "receive_audit_events": "invalid_token",
