@@ -6,10 +6,12 @@ import asyncpg
 import pytest
 
 from app.core.models import DATABASE
+from shared_lib.audit import PLATFORM
 from shared_lib.checks import Check, CheckState
 from shared_lib.ids import uuid7
 from shared_lib.prove import check_connections
 from shared_lib.testing.postgres import Cluster
+from tests.operations import insert_event
 
 pytestmark = pytest.mark.database
 
@@ -71,6 +73,14 @@ async def test_each_fault_is_noticed(installation: Installation, name: str) -> N
     await installation.admin.execute(FAULTS[name].format(name=installation.name, tenant=tenant))
     found = {check.name: check.faults for check in await installation.check()}
     assert found[name]
+
+
+async def test_what_staff_did_makes_no_organization(installation: Installation) -> None:
+    await installation.found()
+    for tenant in (PLATFORM, installation.tenants[0]):
+        await insert_event(installation.admin, tenant, "Ticket 4711")
+    checks = await installation.check()
+    assert {check.name: check.faults for check in checks} == dict.fromkeys(FAULTS, ())
 
 
 async def test_without_two_organizations_nothing_is_claimed(installation: Installation) -> None:

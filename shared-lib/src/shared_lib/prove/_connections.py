@@ -90,7 +90,9 @@ async def open_pool(
     try:
         for table in tables:
             rows = await administrator.fetch(
-                f"SELECT tenant_id FROM public.{table} GROUP BY 1 ORDER BY 1 LIMIT 2"  # noqa: S608
+                f"SELECT tenant_id FROM public.{table} WHERE tenant_id <> $1"  # noqa: S608
+                " GROUP BY 1 ORDER BY 1 LIMIT 2",
+                PLATFORM,  # what staff did to no organization
             )
             if len(rows) > 1:
                 first, second = (row["tenant_id"] for row in rows)
