@@ -155,6 +155,7 @@ SOURCES = {
 }
 
 _ADMISSION = (
+    "tests/test_admission_sql.py",
     "tests/test_admission.py",
     "tests/revocations",
     "tests/support_sessions",
