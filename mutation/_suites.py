@@ -163,8 +163,8 @@ _ADMISSION = (
     "tests/transactions/test_opening_batch.py",
 )
 # Asked of the functions themselves: the service looks before it calls, so its tests tell less.
-_LETTING_IN = ("tests/invitations/test_definer_functions.py",)
-_MEMBERS = ("tests/members/test_definer_functions.py",)
+_LETTING_IN = ("tests/invitations/test_letting_in_sql.py",)
+_MEMBERS = ("tests/members/test_members_sql.py",)
 
 ROUTINES = {
     "admission of the core": RoutineSuite(
