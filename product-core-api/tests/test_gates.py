@@ -160,6 +160,7 @@ async def own(
     [
         ("CREATE TABLE stray (id int)", "table stray is not declared"),
         ("CREATE VIEW peek AS SELECT * FROM popups", "table peek is not declared"),
+        ("DROP TABLE audit_events", "table audit_events is missing"),
         (
             "ALTER TABLE popups NO FORCE ROW LEVEL SECURITY",
             "table popups: row level security is not forced",
