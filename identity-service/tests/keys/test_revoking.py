@@ -175,6 +175,8 @@ async def test_revoking_again_changes_nothing(own: Identity) -> None:
     assert again.status_code == 200
     assert again.json()["revoked_at"] == first.json()["revoked_at"]
     assert again.json()["replaced_by"] is None
+    told = "SELECT count(*) FROM security_events WHERE resource_id = $1"
+    assert await own.admin.fetchval(told, revoked) == 2  # each once
     assert len(await published(own)) == 2
 
 

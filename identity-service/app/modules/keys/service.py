@@ -64,6 +64,7 @@ async def revoke_key(
     """
     async with background_transaction(unit.runtime, ServiceTx, unit.caller) as tx:
         revocation = await _revoke(tx, process.keys, kid, wish.reason)
+    unit.recorded = True  # there, with its reason
     await process.keyring.refresh()
     return revocation
 
