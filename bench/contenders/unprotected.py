@@ -86,7 +86,7 @@ def unprotected(settings: CoreSettings, url: str) -> FastAPI:
     app.state.runtime = replace(
         runtime,
         databases=dict.fromkeys(runtime.databases, database),
-        admission=lambda _operation, _caller: "",
+        admission=lambda _operation, _token: "",
         events=None,
     )
     # The settings of a transaction serve policies, history and admission.

@@ -1,5 +1,6 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,26 +36,25 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
-    index_routes,
     oauth_paths,
 )
 from shared_lib.web import install_docs, install_middleware
 
 
-def create_app(settings: IdentitySettings) -> FastAPI:
+def create_app(settings: IdentitySettings) -> ServiceApp:
     """Build the application. It connects to nothing until it starts."""
     configure_logging("identity-service", settings.log_level)
     process = Process.of(settings)
     public_paths = PublicPaths()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: ServiceApp) -> AsyncIterator[None]:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(process.databases.aclose)
             closing.callback(process.passwords.close)
             closing.push_async_callback(process.limiter.aclose)
             check_operations(app, public_paths)
-            index_routes(app)
+            app.index_routes()
             await check_database(
                 process.databases.all(),
                 metadata,
@@ -120,7 +120,7 @@ def _include_routers(app: FastAPI, process: Process) -> None:
     app.include_router(health_router(checks, details=details, dependencies=[public("none")]))
 
 
-def __getattr__(name: str) -> FastAPI:
+def __getattr__(name: str) -> ServiceApp:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
         try:
@@ -128,5 +128,8 @@ def __getattr__(name: str) -> FastAPI:
         except SettingsError as error:
             sys.exit(str(error))  # a traceback would bury the one line that helps
         application = globals()["app"] = create_app(settings)
+        # What stands now stays; collections of garbage need not look at it ever again.
+        gc.collect()
+        gc.freeze()
         return application
     raise AttributeError(name)

@@ -18,6 +18,7 @@ from app.core.settings import IdentitySettings
 from app.main import create_app
 from app.worker import worker_of
 from shared_lib.ids import uuid7
+from shared_lib.tenancy import ServiceApp
 from shared_lib.testing.postgres import Cluster
 from tests.core_receiver import CoreReceiver, eventually
 
@@ -49,7 +50,7 @@ class Person:
 class Identity:
     """The running service, and the administrator's view of its database."""
 
-    app: FastAPI
+    app: ServiceApp
     client: httpx.AsyncClient
     admin: asyncpg.Connection
     settings: IdentitySettings
@@ -150,7 +151,7 @@ def make_settings(
 
 
 @asynccontextmanager
-async def running(settings: IdentitySettings) -> AsyncIterator[FastAPI]:
+async def running(settings: IdentitySettings) -> AsyncIterator[ServiceApp]:
     """The application of `settings`, started."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):

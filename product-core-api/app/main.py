@@ -1,5 +1,6 @@
 """The application: what it is made of, what must hold before it starts, what it closes."""
 
+import gc
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -43,7 +44,6 @@ from shared_lib.tenancy import (
     check_database,
     check_operations,
     current_tenant_id,
-    index_routes,
 )
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
 from shared_lib.web import general_limits, install_docs, install_middleware
@@ -51,7 +51,7 @@ from shared_lib.web import general_limits, install_docs, install_middleware
 API = "/api/v1"
 
 
-def create_app(settings: CoreSettings) -> FastAPI:
+def create_app(settings: CoreSettings) -> ServiceApp:
     """Build the application. It connects to nothing until it starts."""
     configure_logging("product-core-api", settings.log_level)
     databases = databases_of(settings)
@@ -63,9 +63,9 @@ def create_app(settings: CoreSettings) -> FastAPI:
     public_paths = PublicPaths()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: ServiceApp) -> AsyncIterator[None]:
         check_operations(app, public_paths)
-        index_routes(app)
+        app.index_routes()
         patched = settings.require_patched_postgres
         await check_database(databases.values(), metadata, DATABASE, require_patched=patched)
         await keys.start()
@@ -160,7 +160,7 @@ def _include_routers(app: FastAPI, database: Database, keys: JwksClient) -> None
     app.include_router(health_router(checks, details=details, dependencies=[public]))
 
 
-def __getattr__(name: str) -> FastAPI:
+def __getattr__(name: str) -> ServiceApp:
     """`app.main:app`, built from the environment when a server asks for it."""
     if name == "app":
         try:
@@ -168,5 +168,8 @@ def __getattr__(name: str) -> FastAPI:
         except SettingsError as error:
             sys.exit(str(error))  # a traceback would bury the one line that helps
         application = globals()["app"] = create_app(settings)
+        # What stands now stays; collections of garbage need not look at it ever again.
+        gc.collect()
+        gc.freeze()
         return application
     raise AttributeError(name)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from app.core.settings import CoreSettings
 from app.main import create_app
 from shared_lib.ids import uuid7
+from shared_lib.tenancy import ServiceApp
 from shared_lib.testing.jwks_server import serve_issuer
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
@@ -81,7 +82,7 @@ async def admin(cluster: Cluster, database_name: str) -> AsyncIterator[asyncpg.C
 
 
 @pytest.fixture(scope="session")
-async def application(settings: CoreSettings) -> AsyncIterator[FastAPI]:
+async def application(settings: CoreSettings) -> AsyncIterator[ServiceApp]:
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         yield app

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from fastapi import Depends
 
-from shared_lib.caller import Caller
 from shared_lib.errors import MissingPermission
 from shared_lib.tenancy import READ_MODES, Access, Guard, Operation, Scope, call
+from shared_lib.tokens import TokenData
 
 __all__ = ["admission", "internal", "organization", "platform", "public", "signed_in"]
 
@@ -63,12 +63,11 @@ def internal() -> Any:
     return Depends(Guard(Access(Scope.SERVICE)))
 
 
-def admission(operation: Operation, caller: Caller) -> str:
+def admission(operation: Operation, token: TokenData | None) -> str:
     """The CALL that ends the opening batch; see the procedures `admit…` in the migrations.
 
     Raises MissingPermission for a service account: nobody signed in.
     """
-    token = caller.token
     if token is None or operation.scope is Scope.PUBLIC:
         return ""
     if operation.scope is Scope.SERVICE:

@@ -5,7 +5,6 @@ from uuid import UUID
 import pytest
 
 from app.core.access import admission
-from shared_lib.caller import Caller
 from shared_lib.errors import MissingPermission
 from shared_lib.tenancy import Operation, Scope
 from shared_lib.tokens import TokenData
@@ -43,8 +42,8 @@ def operation(scope: Scope) -> Operation:
     )
 
 
-def caller(role: str | None = "owner", sid: UUID | None = SESSION) -> Caller:
-    token = TokenData(
+def token(role: str | None = "owner", sid: UUID | None = SESSION) -> TokenData:
+    return TokenData(
         sub=UUID(int=1),
         client_id="web",
         jti="1",
@@ -60,32 +59,31 @@ def caller(role: str | None = "owner", sid: UUID | None = SESSION) -> Caller:
         act=None,
         support=None,
     )
-    return Caller(token, UUID(int=3))
 
 
 @pytest.mark.parametrize("role", NUMBERS)
 def test_each_role_has_the_number_that_the_procedure_knows(role: str | None) -> None:
     expected = f"CALL public.admit(2, '{SESSION}', {NUMBERS[role]}, 1000)"
-    assert admission(operation(Scope.ORGANIZATION), caller(role)) == expected
+    assert admission(operation(Scope.ORGANIZATION), token(role)) == expected
 
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_each_scope_has_the_number_that_the_procedure_knows(scope: Scope) -> None:
     expected = f"CALL public.admit({SCOPES[scope]}, '{SESSION}', 1, 1000)"
-    assert admission(operation(scope), caller()) == expected
+    assert admission(operation(scope), token()) == expected
 
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_who_has_not_signed_in_is_never_admitted(scope: Scope) -> None:
     """Even where a guard would let a service account through."""
     with pytest.raises(MissingPermission, match="Only people may do this"):
-        admission(operation(scope), caller(sid=None))
+        admission(operation(scope), token(sid=None))
 
 
 def test_our_own_services_are_admitted_by_their_row() -> None:
-    assert admission(operation(Scope.SERVICE), caller(sid=None)) == "CALL public.admit_client()"
+    assert admission(operation(Scope.SERVICE), token(sid=None)) == "CALL public.admit_client()"
 
 
 def test_what_is_public_admits_nobody() -> None:
-    assert admission(operation(Scope.PUBLIC), caller()) == ""
-    assert admission(operation(Scope.USER), Caller(None, UUID(int=3))) == ""
+    assert admission(operation(Scope.PUBLIC), token()) == ""
+    assert admission(operation(Scope.USER), None) == ""

@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import Depends
 
-from shared_lib.caller import Caller
 from shared_lib.tenancy import (
     ANY_MODE,
     Access,
@@ -15,7 +14,7 @@ from shared_lib.tenancy import (
     Scope,
     call,
 )
-from shared_lib.tokens import PLATFORM_ROLES, signing_key_id
+from shared_lib.tokens import PLATFORM_ROLES, TokenData, signing_key_id
 
 # What the procedure `admit` takes for the access modes in which an operation works.
 _MODE_BITS = {AccessMode.ACTIVE: 1, AccessMode.READ_ONLY: 2, AccessMode.BLOCKED: 4}
@@ -87,9 +86,8 @@ def require_platform_permission(resource: str, verb: str, **options: Any) -> Any
     return _declared(Scope.PLATFORM, f"{resource}:{verb}", **options)
 
 
-def admission(operation: Operation, caller: Caller) -> str:
+def admission(operation: Operation, token: TokenData | None) -> str:
     """The CALL that ends the opening batch; see the procedure `admit` in the migrations."""
-    token = caller.token
     if token is None:
         return ""
     modes = operation.owner_modes if token.role == "owner" else operation.modes

@@ -114,14 +114,15 @@ def _in_one_go(service: str) -> Processor:
     """What the processors of `configure_logging` do, as one: it happens at every request."""
 
     def finish(logger: Any, method: str, event: EventDict) -> bytes:
-        event["logger"] = logger.name
         structlog.contextvars.merge_contextvars(logger, method, event)
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(logger, method, event)
+        hide_secrets(logger, method, event)
+        event["logger"] = logger.name
         event["level"] = _LEVELS.get(method, method)
         event["timestamp"] = f"{datetime.now(UTC).isoformat().removesuffix('+00:00')}Z"
         event["service"] = service
-        if "exc_info" in event:
-            event = structlog.processors.format_exc_info(logger, method, event)
-        return _render(logger, method, hide_secrets(logger, method, event))
+        return _render(logger, method, event)
 
     return finish
 

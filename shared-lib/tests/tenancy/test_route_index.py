@@ -7,20 +7,30 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fastapi import APIRouter, Cookie, Depends, Form, Header, Query, Request, Response, WebSocket
+from fastapi import (
+    APIRouter,
+    Cookie,
+    Depends,
+    Form,
+    Header,
+    HTTPException,
+    Query,
+    Request,
+    Response,
+    WebSocket,
+)
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+from shared_lib.errors import NotFound
 from shared_lib.settings import ServiceSettings
 from shared_lib.tenancy import (
     Access,
     Guard,
-    RouteIndex,
     Runtime,
     Scope,
     ServiceApp,
-    index_routes,
 )
 from shared_lib.tenancy._index import _Direct
 from shared_lib.testing.tokens import TokenIssuer
@@ -40,6 +50,22 @@ class Thing(BaseModel):
 
     name: str
     size: int = 1
+
+
+class Unknown(Exception):
+    """What only the application's own handler knows."""
+
+
+FAILURES: dict[str, Exception] = {
+    "http": HTTPException(418, "short and stout"),
+    "ours": NotFound(),
+    "handled": Unknown(),
+    "fault": RuntimeError("nobody knows this one"),
+}
+
+
+async def handle_unknown(_request: Request, _error: Exception) -> Response:
+    return PlainTextResponse("handled", 409)
 
 
 class Counter:
@@ -113,6 +139,10 @@ def things() -> APIRouter:
         seen = [request.url.path, thing_id, x_tag, again, fresh, deep, crumb]
         return Json([*seen, request.scope["path_params"]])
 
+    @router.get("/failing/{how}")
+    async def fail(how: str) -> Response:
+        raise FAILURES[how]
+
     return router
 
 
@@ -166,7 +196,7 @@ async def plain(_request: Request) -> Response:
 
 def sample() -> ServiceApp:
     app = ServiceApp()
-    app.state.runtime = Runtime({}, lambda _operation, _caller: "")
+    app.state.runtime = Runtime({}, lambda _operation, _token: "")
     issuer = TokenIssuer()
     verifier = TokenVerifier(issuer=issuer.issuer, keys=issuer.keys, audience=CORE_AUDIENCE)
     app.router.routes.append(Route("/plain", plain))
@@ -179,6 +209,7 @@ def sample() -> ServiceApp:
     app.include_router(general())
     app.router.routes.append(Mount("/mount", routes=[Route("/inside", plain)]))
     app.get("/behind/{name}", dependencies=[PUBLIC])(behind)
+    app.add_exception_handler(Unknown, handle_unknown)
     install_middleware(
         app,
         SampleSettings(issuer=issuer.issuer),
@@ -240,6 +271,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
                 {"headers": [("x-tag", "a"), ("x-tag", "b"), ("cookie", "crumb=1")]},
             ),
             ("GET", f"/{ID}/seen?skip=x", {}),
+            *(("GET", f"/failing/{how}", {}) for how in FAILURES),
         )
     ),
     ("GET", "/general/model/one", {}),
@@ -263,7 +295,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
 @pytest.fixture(scope="module")
 def apps() -> tuple[ServiceApp, ServiceApp]:
     indexed = sample()
-    index_routes(indexed)
+    indexed.index_routes()
     return sample(), indexed
 
 
@@ -287,8 +319,7 @@ async def test_an_answer_is_the_routers(
 
 
 def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, ServiceApp]) -> None:
-    index = apps[1].router.middleware_stack
-    assert isinstance(index, RouteIndex)
+    index = apps[1]
 
     def found(method: str, path: str) -> Any:
         entry = index.find(method, path)
@@ -298,6 +329,7 @@ def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, Se
     assert found("GET", f"/api/things/{ID}") == (True, {"thing_id": ID})
     assert found("PUT", "/nested/deeper/things/a/parts/b") == (True, {"thing_id": "a", "part": "b"})
     assert found("GET", f"/api/things/{ID}/seen") == (True, {"thing_id": ID})
+    assert found("GET", "/api/things/failing/ours") == (True, {"how": "ours"})
     assert found("GET", "/general/model/one") == (False, {"name": "one"})
     assert found("GET", "/general/generator") == (False, {})
     assert found("GET", "/general/number/12") == (True, {"number": 12})
@@ -309,7 +341,7 @@ def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, Se
 
 async def test_overrides_of_dependencies_count() -> None:
     app = sample()
-    index_routes(app)
+    app.index_routes()
     app.dependency_overrides[page] = in_a_thread
     status, _, text = await ask(app, "GET", f"/api/things/{ID}", {})
     assert (status, text) == (200, f'{{"id":"{ID}","page":"threaded"}}')
@@ -317,7 +349,7 @@ async def test_overrides_of_dependencies_count() -> None:
 
 async def test_a_route_that_is_added_later_is_found() -> None:
     app = sample()
-    index_routes(app)
+    app.index_routes()
     app.get("/later", dependencies=[PUBLIC])(behind)
     assert (await ask(app, "GET", "/later?name=x", {}))[0] == 200
 
@@ -329,5 +361,5 @@ async def test_a_promise_of_a_response_is_kept() -> None:
     app = sample()
     app.router.routes.clear()
     app.get("/broken", dependencies=[PUBLIC])(broken)
-    index_routes(app)
+    app.index_routes()
     assert (await ask(app, "GET", "/broken", {}))[0] == 500

@@ -40,7 +40,7 @@ class RateLimiter:
         self._own = {name: FixedWindowRateLimiter(each) for name, each in self._memories.items()}
         # Who asks once asks again.
         self._identifier = lru_cache(_REMEMBERED)(self._identify)
-        self._key_for = lru_cache(_REMEMBERED)(_key_for)
+        self._own_key = lru_cache(_REMEMBERED)(self._name_own)
         self._shared = SharedCounters(redis_url, f"phase-zero:{service}") if redis_url else None
 
     async def hit(self, name: str, *key: str) -> int:
@@ -48,9 +48,9 @@ class RateLimiter:
         limit = self._limits[name]
         if limit is None:
             return 0
-        identifier = self._identifier(name, key)
         if self._shared is None:
-            return self._counted_here(name, limit, identifier)
+            return self._counted_here(name, limit, key)
+        identifier = self._identifier(name, key)
 
         async def count(strategy: FixedWindowRateLimiter) -> int:
             if await strategy.hit(limit, identifier):
@@ -60,10 +60,10 @@ class RateLimiter:
 
         return await self._work(name, count)
 
-    def _counted_here(self, name: str, limit: RateLimitItem, identifier: str) -> int:
+    def _counted_here(self, name: str, limit: RateLimitItem, key: tuple[str, ...]) -> int:
         """What `hit` does without Redis, at once: it happens at every request."""
         memory = self._memories[name]
-        count, ends_at = memory.add(self._key_for(limit, identifier), limit.get_expiry(), 1)
+        count, ends_at = memory.add(self._own_key(name, key), limit.get_expiry(), 1)
         return 0 if count <= limit.amount else max(1, ceil(ends_at - time.time()))
 
     async def give_back(self, name: str, *key: str) -> None:
@@ -111,7 +111,9 @@ class RateLimiter:
         text = "\0".join((name, *key)).encode("utf-8", "surrogatepass")
         return f"{name}/{hmac.digest(self._secret, text, 'sha256')[:16].hex()}"
 
-
-def _key_for(limit: RateLimitItem, identifier: str) -> str:
-    """As the strategies of `limits` name it."""
-    return limit.key_for(identifier)
+    def _name_own(self, name: str, key: tuple[str, ...]) -> str:
+        """The name of the counter, as the strategies of `limits` name it."""
+        limit = self._limits[name]
+        if limit is None:
+            raise LookupError(f"{name} is off and counts nothing")
+        return limit.key_for(self._identify(name, key))

@@ -20,7 +20,7 @@ from shared_lib.tenancy._dependencies import (
 )
 from shared_lib.tenancy._gates import PublicPaths, UnsafeToStart, check_database, check_operations
 from shared_lib.tenancy._guard import Guard, passing_role
-from shared_lib.tenancy._index import RouteIndex, index_routes
+from shared_lib.tenancy._index import IndexMiddleware, RouteIndex
 from shared_lib.tenancy._listing import NewestFirst
 from shared_lib.tenancy._openapi import oauth_paths
 from shared_lib.tenancy._operation import (
@@ -54,6 +54,7 @@ __all__ = [
     "CommitNotAllowed",
     "Database",
     "Guard",
+    "IndexMiddleware",
     "NewestFirst",
     "Operation",
     "OperationRoute",
@@ -89,7 +90,6 @@ __all__ = [
     "current_tenant_id",
     "door",
     "idempotent",
-    "index_routes",
     "literal",
     "not_idempotent",
     "oauth_paths",

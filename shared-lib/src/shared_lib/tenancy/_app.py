@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
 from typing_extensions import override
 
+from shared_lib.tenancy._index import Found, IndexMiddleware, RouteIndex
 from shared_lib.tenancy._openapi import describe
 from shared_lib.tenancy._route import OperationRoute
 
@@ -28,6 +30,20 @@ class ServiceApp(FastAPI):
             **options,
         )
         self.router.route_class = OperationRoute
+        self._index: RouteIndex | None = None
+        # Middleware that is added lies outside of what is there.
+        self.user_middleware.append(Middleware(IndexMiddleware, find=self.find))
+
+    def index_routes(self) -> None:
+        """Find operations by an index from now on, when every route is there.
+
+        Raises UndeclaredAccess.
+        """
+        self._index = RouteIndex(self)
+
+    def find(self, method: str, path: str) -> Found:
+        """What the index finds; None before there is one."""
+        return self._index.find(method, path) if self._index else None
 
     @override
     def include_router(self, router: APIRouter, **options: Any) -> None:

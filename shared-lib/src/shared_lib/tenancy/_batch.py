@@ -5,7 +5,6 @@ no parameters. So nothing enters it but UUIDs and integers that are formatted he
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from uuid import UUID
 
 
@@ -14,16 +13,10 @@ def literal(value: UUID | int | None) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, UUID):
-        return _quoted(value)
+        return f"'{value}'"
     if isinstance(value, int):
         return format(int(value), "d")
     raise TypeError("only UUIDs and integers may enter the opening batch")
-
-
-@lru_cache(4096)
-def _quoted(value: UUID) -> str:
-    """The ids of who calls come again; to write one costs more than to find it."""
-    return f"'{value}'"
 
 
 def call(procedure: str, *arguments: UUID | int | None) -> str:
@@ -42,27 +35,40 @@ class Settings:
     request_id: UUID | None = None
 
 
-def opening_batch(settings: Settings, *, reads_only: bool, admission: str = "") -> str:
-    """The text of the batch. Raises TypeError for a setting that is no UUID.
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An opening batch but for the request's id: what is the same whenever a caller comes again."""
+
+    before: str
+    after: str
+
+    def batch(self, request_id: UUID | None) -> str:
+        """The whole text. Raises TypeError for what is no UUID."""
+        return f"{self.before}{_setting(request_id)}{self.after}"
+
+
+def opening(settings: Settings, *, reads_only: bool, admission: str = "") -> Opening:
+    """The batch around the request's id. Raises TypeError for a setting that is no UUID.
 
     Every setting is always named: a pooled connection carries nothing over, and none is left to
     what a session-level SET may have put there.
     """
-    return (
+    return Opening(
         f"BEGIN{' READ ONLY' if reads_only else ''}; "
         f"SET LOCAL app.current_tenant = {_setting(settings.tenant)}; "
         f"SET LOCAL app.current_person = {_setting(settings.person)}; "
         f"SET LOCAL app.current_actor = {_setting(settings.actor)}; "
         f"SET LOCAL app.support_session = {_setting(settings.support_session)}; "
-        f"SET LOCAL app.request_id = {_fresh(settings.request_id)}; "
-        f"{admission}"
+        "SET LOCAL app.request_id = ",
+        f"; {admission}",
     )
+
+
+def opening_batch(settings: Settings, *, reads_only: bool, admission: str = "") -> str:
+    """The text of the batch. Raises TypeError for a setting that is no UUID."""
+    parts = opening(settings, reads_only=reads_only, admission=admission)
+    return parts.batch(settings.request_id)
 
 
 def _setting(value: UUID | None) -> str:
     return "''" if value is None else literal(value)
-
-
-def _fresh(value: UUID | None) -> str:
-    """A setting that comes but once."""
-    return f"'{value}'" if type(value) is UUID else _setting(value)

@@ -3,16 +3,22 @@
 FastAPI asks the routes one after the other, those of included routers twice. The index answers the
 same for the operations that it holds and leaves everything else to the router: unknown paths,
 methods that a path does not have, redirects, mounts, websockets, forms.
+
+It lies inside all middleware but that which FastAPI puts around its router (for handlers of
+exceptions, and files to close). An operation that is called directly needs that only when it fails.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.convertors import Convertor, PathConvertor
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,6 +27,9 @@ from shared_lib.tenancy._operation import operation_of
 from shared_lib.tenancy._route import OperationRoute, serve
 
 _JSON = b"application/json"
+
+# Who serves a request, and what the search puts into its scope; None: ask the router.
+Found: TypeAlias = tuple[ASGIApp, dict[str, Any]] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +45,30 @@ class _Entry:
     app: ASGIApp | None
 
 
+class IndexMiddleware:
+    """Has what `find` finds serve the request, and the router what it does not."""
+
+    def __init__(self, app: ASGIApp, find: Callable[[str, str], Found]) -> None:
+        self.app = app
+        self.find = find
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = None
+        if scope["type"] == "http" and not scope.get("root_path"):
+            found = self.find(scope["method"], scope["path"])
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        app, changes = found
+        scope.update(changes)
+        await app(scope, receive, send)
+
+
 class RouteIndex:
-    """Stands where the router's own search does, once every route is there.
+    """The routes that an application has when the index is made.
 
     What is added to the application later is still found, by the router. Nothing may be removed.
+    Raises UndeclaredAccess.
     """
 
     def __init__(self, app: FastAPI) -> None:
@@ -61,34 +90,29 @@ class RouteIndex:
         if first is entry:
             self._fixed[method, entry.path] = entry if entry.app is not None else None
 
-    def find(self, method: str, path: str) -> tuple[ASGIApp, dict[str, Any]] | None:
-        """Who serves the request, and what the search puts into its scope; None: ask the router."""
+    def find(self, method: str, path: str) -> Found:
+        """Who serves the request."""
         entry = self._fixed.get((method, path), _ABSENT)
         if entry is None:
             return None
         if entry is not _ABSENT:
-            return _found(entry, {})
+            return self._found(entry, {})
         for candidate in self._shaped.get((method, path.count("/")), ()):
             match = candidate.pattern.match(path)
             if match is not None:
                 given = match.groupdict()
                 convertors = candidate.convertors
-                return _found(
+                return self._found(
                     candidate, {name: convertors[name].convert(given[name]) for name in given}
                 )
         return None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = None
-        if scope["type"] == "http" and not scope.get("root_path"):
-            found = self.find(scope["method"], scope["path"])
-        if found is None:
-            await self._router.app(scope, receive, send)
-            return
-        app, changes = found
-        scope.setdefault("router", self._router)
-        scope.update(changes)
-        await app(scope, receive, send)
+    def _found(self, entry: _Entry, parameters: dict[str, Any]) -> Found:
+        assert entry.app is not None  # noqa: S101 - only such entries are found
+        changes = {**entry.found, "router": self._router, "path_params": parameters}
+        if entry.included is not None:
+            changes["fastapi"] = {"effective_route_context": entry.included}
+        return entry.app, changes
 
 
 class _Direct:
@@ -96,7 +120,7 @@ class _Direct:
 
     def __init__(self, app: FastAPI, context: RouteContext, handler: Handler) -> None:
         self._app = app
-        self._general: ASGIApp = context.app
+        self._general = _as_the_router(app, context.app)
         self._operation = operation_of(context)
         self._handler = handler
         self._has_body = context.body_field is not None
@@ -106,26 +130,33 @@ class _Direct:
             await self._general(scope, receive, send)
             return
         request = Request(scope, receive, send)
-        response = await serve(self._operation, request, self._handler)
+        try:
+            response: ASGIApp = await serve(self._operation, request, self._handler)
+        except Exception as error:  # noqa: BLE001  # what has no handler is raised again
+            response = _as_the_router(self._app, _raising(error))
         await response(scope, receive, send)
 
 
-def index_routes(app: FastAPI) -> None:
-    """Have `app` find its operations by an index from now on. Raises UndeclaredAccess."""
-    app.router.middleware_stack = RouteIndex(app)
+def _as_the_router(app: FastAPI, served: ASGIApp) -> ASGIApp:
+    """`served` with what FastAPI puts around its router."""
+    handlers = {
+        handled: handler
+        for handled, handler in app.exception_handlers.items()
+        if handled not in (HTTPStatus.INTERNAL_SERVER_ERROR, Exception)  # outermost
+    }
+    return ExceptionMiddleware(AsyncExitStackMiddleware(served), handlers, debug=app.debug)
+
+
+def _raising(error: Exception) -> ASGIApp:
+    async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise error
+
+    return fail
 
 
 def _is_plain_json(scope: Scope) -> bool:
     sent = [value for name, value in scope["headers"] if name == b"content-type"]
     return sent == [_JSON]
-
-
-def _found(entry: _Entry, parameters: dict[str, Any]) -> tuple[ASGIApp, dict[str, Any]]:
-    assert entry.app is not None  # noqa: S101 - only such entries are found
-    changes = {**entry.found, "path_params": parameters}
-    if entry.included is not None:
-        changes["fastapi"] = {"effective_route_context": entry.included}
-    return entry.app, changes
 
 
 def _entries(app: FastAPI) -> Iterator[_Entry]:
@@ -156,7 +187,9 @@ def _app(app: FastAPI, context: RouteContext) -> ASGIApp | None:
     if reads_form(context):
         return None
     handler = direct_handler(context)
-    return context.app if handler is None else _Direct(app, context, handler)
+    if handler is None:
+        return _as_the_router(app, context.app)
+    return _Direct(app, context, handler)
 
 
 _ABSENT: Any = object()

@@ -40,7 +40,7 @@ def door(scope: Scope) -> Callable[[_Door], _Door]:
     return mark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Operation:
     """What the guards and doors of an operation say together.
 

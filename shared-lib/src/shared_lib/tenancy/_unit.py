@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -15,15 +16,17 @@ from shared_lib.caller import Caller
 from shared_lib.errors import AuditUnavailable, DatabaseUnavailable, OutcomeUnknown
 from shared_lib.idempotency import AnswerStore
 from shared_lib.tenancy._access import Scope
-from shared_lib.tenancy._batch import Settings, opening_batch
+from shared_lib.tenancy._batch import Opening, Settings, opening, opening_batch
 from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._opening import give_up, open_transaction
 from shared_lib.tenancy._operation import Operation
 from shared_lib.tenancy._repeat import Repeat
 from shared_lib.tenancy._transaction import TRANSACTION_TYPES, Tx
+from shared_lib.tokens import TokenData
 
-Admission = Callable[[Operation, Caller], str]
+Admission = Callable[[Operation, TokenData | None], str]
 _LONGEST_ID = 200
+_REMEMBERED = 4096  # callers of an operation
 _REACHES_A_LOG = frozenset({Scope.ORGANIZATION, Scope.PLATFORM})
 AnyTx = TypeVar("AnyTx", bound=Tx)
 _log = structlog.get_logger(__name__)
@@ -147,11 +150,8 @@ class Unit(Generic[AnyTx]):
 
     def opening_batch(self) -> str:
         """What opens each transaction of the request: settings and admission."""
-        return opening_batch(
-            settings_of(self.caller, self.operation.scope),
-            reads_only=not self.operation.writes,
-            admission=self.runtime.admission(self.operation, self.caller),
-        )
+        admission = self.runtime.admission
+        return _opening(admission, self.operation, self.caller.token).batch(self.caller.request_id)
 
     def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
         tenant = self.operation.tenant_parameter
@@ -187,9 +187,9 @@ class Unit(Generic[AnyTx]):
         lease = await self.runtime.databases[scope].lease()
         try:
             connection = lease.connection
-            await connection.execute(
-                opening_batch(settings_of(self.caller, scope), reads_only=False)
-            )
+            settings = settings_of(self.caller.token, scope)
+            settings = replace(settings, request_id=self.caller.request_id)
+            await connection.execute(opening_batch(settings, reads_only=False))
             await work(connection)
             await connection.execute("COMMIT")
         except BaseException:
@@ -199,17 +199,28 @@ class Unit(Generic[AnyTx]):
             await give_up(lease)
 
 
-def settings_of(caller: Caller, scope: Scope) -> Settings:
-    """What the transaction of `caller` is told. Only an organization's has a tenant."""
-    token = caller.token
+@lru_cache(_REMEMBERED)
+def _opening(admission: Admission, operation: Operation, token: TokenData | None) -> Opening:
+    """What opens the transactions of `operation` for whoever has `token`.
+
+    Made of nothing else, and who calls once calls again: to write it costs more than to find it.
+    """
+    return opening(
+        settings_of(token, operation.scope),
+        reads_only=not operation.writes,
+        admission=admission(operation, token),
+    )
+
+
+def settings_of(token: TokenData | None, scope: Scope) -> Settings:
+    """What the transaction of a caller is told. Only an organization's has a tenant."""
     if token is None:
-        return Settings(request_id=caller.request_id)
+        return Settings()
     return Settings(
         tenant=token.tenant_id if scope is Scope.ORGANIZATION else None,
         person=token.sub if token.sid else None,
         actor=token.actor_id,
-        support_session=caller.support_session_id,
-        request_id=caller.request_id,
+        support_session=token.support.id if token.support else None,
     )
 
 
