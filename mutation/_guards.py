@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from mutation._verdict import NotApplied
 from shared_lib.tenancy import ANY_MODE, Access, Guard, PublicPaths, Scope, check_operations
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
+from shared_lib.tenancy._unit import opening_of
 from shared_lib.tokens import ORGANIZATION_ROLES, PLATFORM_ROLES
 
 __all__ = ["GuardMutation", "gate", "guard_mutations", "loosened", "unguarded"]
@@ -67,12 +68,14 @@ def loosened(app: FastAPI, mutation: GuardMutation) -> Iterator[Operation]:
         changed = operation_of(context)
         for operation in live:
             vars(operation).update(vars(changed))
+        opening_of.cache_clear()  # remembered for an operation as it was
         gate(app)
         yield changed
     finally:
         guard.access = before
         for operation, values in zip(live, kept, strict=True):
             vars(operation).update(values)
+        opening_of.cache_clear()
         gate(app)
 
 

@@ -151,7 +151,7 @@ class Unit(Generic[AnyTx]):
     def opening_batch(self) -> str:
         """What opens each transaction of the request: settings and admission."""
         admission = self.runtime.admission
-        return _opening(admission, self.operation, self.caller.token).batch(self.caller.request_id)
+        return opening_of(admission, self.operation, self.caller.token).batch(self.caller.request_id)
 
     def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
         tenant = self.operation.tenant_parameter
@@ -200,7 +200,7 @@ class Unit(Generic[AnyTx]):
 
 
 @lru_cache(_REMEMBERED)
-def _opening(admission: Admission, operation: Operation, token: TokenData | None) -> Opening:
+def opening_of(admission: Admission, operation: Operation, token: TokenData | None) -> Opening:
     """What opens the transactions of `operation` for whoever has `token`.
 
     Made of nothing else, and who calls once calls again: to write it costs more than to find it.
