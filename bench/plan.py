@@ -21,8 +21,8 @@ class Plan:
 
 FULL = Plan(
     name="full",
-    seconds=2,
-    rounds=7,
+    seconds=1,
+    rounds=15,
     main=Size(100, 1000),
     growth=(Size(10, 1000), Size(1000, 100), Size(10_000, 100), Size(10_000, 500)),
     profiled=5,

@@ -100,7 +100,8 @@ def write_callers(
 ) -> None:
     """What the load tool reads: tenant, token and popup of each request, in turn.
 
-    `callers` organizations at most, spread over all, with one person each.
+    As many people and popups whatever the size: `callers` people of as many organizations, spread
+    over all, or where there are fewer, several of each.
     """
     rows = cluster.sql(
         database,
@@ -109,21 +110,24 @@ def write_callers(
             SELECT tenant_id, row_number() OVER (ORDER BY tenant_id) AS number,
                 count(*) OVER () AS tenants FROM organizations
         )
-        SELECT tenant_id, popup.id FROM chosen,
-            LATERAL (SELECT id FROM popups p WHERE p.tenant_id = chosen.tenant_id
-                ORDER BY id LIMIT $2) popup
-        WHERE (number - 1) % greatest(tenants / $1, 1) = 0
-            AND (number - 1) / greatest(tenants / $1, 1) < $1
+        SELECT tenant_id, popup.id, popup.number % greatest($1 / tenants, 1) AS person
+        FROM chosen, LATERAL (
+            SELECT id, row_number() OVER (ORDER BY id) AS number
+            FROM popups p WHERE p.tenant_id = chosen.tenant_id
+            ORDER BY id LIMIT $2 * greatest($1 / tenants, 1)
+        ) popup
+        WHERE (chosen.number - 1) % greatest(tenants / $1, 1) = 0
+            AND (chosen.number - 1) / greatest(tenants / $1, 1) < $1
         """,
         callers,
         _POPUPS_EACH,
     )
-    tokens: dict[UUID, str] = {}
+    tokens: dict[tuple[UUID, int], str] = {}
     lines = []
     for row in rows:
-        tenant = UUID(str(row["tenant_id"]))
-        if tenant not in tokens:
-            tokens[tenant] = issuer.person(tenant_id=tenant, lifetime=_LIFETIME)
-        lines.append((str(row["id"]), f"{tenant} {tokens[tenant]} {row['id']}\n"))
+        caller = tenant, _ = UUID(str(row["tenant_id"])), row["person"]
+        if caller not in tokens:
+            tokens[caller] = issuer.person(tenant_id=tenant, lifetime=_LIFETIME)
+        lines.append((str(row["id"]), f"{tenant} {tokens[caller]} {row['id']}\n"))
     # By the popups' random ids: the organizations take turns.
     path.write_text("".join(line for _, line in sorted(lines)))

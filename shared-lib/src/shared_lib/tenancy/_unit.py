@@ -150,8 +150,8 @@ class Unit(Generic[AnyTx]):
 
     def opening_batch(self) -> str:
         """What opens each transaction of the request: settings and admission."""
-        admission = self.runtime.admission
-        return opening_of(admission, self.operation, self.caller.token).batch(self.caller.request_id)
+        known = opening_of(self.runtime.admission, self.operation, self.caller.token)
+        return known.batch(self.caller.request_id)
 
     def _event(self, request: Request, outcome: Outcome, code: str | None) -> AuditEvent:
         tenant = self.operation.tenant_parameter
