@@ -70,6 +70,12 @@ def test_live_leaves_a_report_that_verifies(proved: System) -> None:
             "policy popups.popups_app is ",
         ),
         (
+            "catalogue",
+            "ALTER TABLE popups DROP CONSTRAINT uq_popups_tenant_id_slug",
+            "ALTER TABLE popups ADD CONSTRAINT uq_popups_tenant_id_slug UNIQUE (tenant_id, slug)",
+            "key UNIQUE (tenant_id, slug) of popups is missing",
+        ),
+        (
             "behaviour",
             "ALTER TABLE popups NO FORCE ROW LEVEL SECURITY",
             "ALTER TABLE popups FORCE ROW LEVEL SECURITY",

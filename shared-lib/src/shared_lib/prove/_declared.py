@@ -6,6 +6,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import MetaData
 
@@ -13,6 +14,7 @@ from shared_lib.tables import (
     Isolation,
     declarations_document,
     declarations_from,
+    declared_keys,
     declared_tables,
 )
 
@@ -22,7 +24,13 @@ _DIRECTORY = Path(__file__).with_name("declared")
 @cache
 def declared_in(database: str) -> dict[str, Isolation]:
     """The declared tables of `identity` or `product`. Raises OSError for another name."""
-    return declarations_from(json.loads(declared_file(database).read_text()))
+    return declarations_from(_document(database)["tables"])
+
+
+@cache
+def keys_declared_in(database: str) -> frozenset[str]:
+    """The declared primary, unique and foreign keys. Raises OSError for another name."""
+    return frozenset(_document(database)["keys"])
 
 
 def declared_file(database: str) -> Path:
@@ -32,4 +40,12 @@ def declared_file(database: str) -> Path:
 
 def declared_text(metadata: MetaData) -> str:
     """The text of the file for these tables."""
-    return json.dumps(declarations_document(declared_tables(metadata)), indent=1) + "\n"
+    document = {
+        "tables": declarations_document(declared_tables(metadata)),
+        "keys": sorted(declared_keys(metadata)),
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _document(database: str) -> Any:
+    return json.loads(declared_file(database).read_text())

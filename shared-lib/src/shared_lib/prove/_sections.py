@@ -9,9 +9,9 @@ from shared_lib.postgres import driver_url
 from shared_lib.prove._behaviour import behaviour_of
 from shared_lib.prove._catalogue import read_catalogue
 from shared_lib.prove._connections import CONNECTION_CHECKS, open_pool
-from shared_lib.prove._declared import declared_in
+from shared_lib.prove._declared import declared_in, keys_declared_in
 from shared_lib.prove._rules import RULES
-from shared_lib.tables import Kind, Predicate, declaration_faults
+from shared_lib.tables import Kind, Predicate, declaration_faults, key_faults
 
 __all__ = ["CONNECT_FAILURES", "check_behaviour", "check_catalogue", "check_connections"]
 
@@ -29,10 +29,11 @@ async def check_catalogue(url: str, database: str) -> Sequence[Check]:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             catalogue = await read_catalogue(connection, database)
             differences = await declaration_faults(connection, declared_in(database), database)
+            differences += await key_faults(connection, keys_declared_in(database))
     finally:
         await connection.close()
     section = f"catalogue.{database}"
-    says = "tables, policies, grants and triggers are what the generator writes today"
+    says = "tables, keys, policies, grants and triggers are what the generator writes today"
     return [
         Check(section, "declarations", says, tuple(differences)),
         *(Check(section, rule.name, rule.says, tuple(rule.check(catalogue))) for rule in RULES),

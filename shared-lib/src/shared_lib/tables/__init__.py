@@ -25,6 +25,7 @@ from shared_lib.tables._declaration import (
 )
 from shared_lib.tables._document import declarations_document, declarations_from
 from shared_lib.tables._generator import role_name, security_statements
+from shared_lib.tables._keys import declared_keys, key_faults
 from shared_lib.tables._statement import Statement
 
 __all__ = [
@@ -44,9 +45,11 @@ __all__ = [
     "declaration_faults",
     "declarations_document",
     "declarations_from",
+    "declared_keys",
     "declared_tables",
     "global_table",
     "isolation_of",
+    "key_faults",
     "role_faults",
     "role_name",
     "security_statements",

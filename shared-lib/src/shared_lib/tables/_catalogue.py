@@ -14,7 +14,7 @@ from shared_lib.tables._declaration import (
     declared_tables,
 )
 from shared_lib.tables._generator import history_trigger, policy_name, role_name
-from shared_lib.tables._keys import key_faults
+from shared_lib.tables._keys import declared_keys, key_faults
 
 # Alembic's own table holds one revision name and is granted to nobody.
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
@@ -104,7 +104,7 @@ async def catalogue_faults(
     `database` is the prefix of the roles' names. Needs no privilege beyond CONNECT.
     """
     faults = await declaration_faults(connection, declared_tables(metadata), database)
-    return faults + await key_faults(connection, metadata)
+    return faults + await key_faults(connection, declared_keys(metadata))
 
 
 async def declaration_faults(

@@ -30,9 +30,13 @@ WHERE n.nspname = 'public' AND i.indisunique AND i.indisvalid
 _UNDECLARED_ON_PURPOSE = frozenset({"alembic_version"})
 
 
-async def key_faults(connection: asyncpg.Connection, metadata: MetaData) -> list[str]:
-    """Every primary, unique and foreign key that is declared or there, but not both."""
-    declared = {key for table in metadata.sorted_tables for key in _declared(table)}
+def declared_keys(metadata: MetaData) -> frozenset[str]:
+    """Every primary, unique and foreign key that is declared, as text."""
+    return frozenset(key for table in metadata.sorted_tables for key in _declared(table))
+
+
+async def key_faults(connection: asyncpg.Connection, declared: frozenset[str]) -> list[str]:
+    """Every key that is `declared` or there, but not both."""
     live = {
         _key(
             row["table"], row["kind"], row["columns"], row["referenced"], row["referenced_columns"]
