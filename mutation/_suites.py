@@ -111,25 +111,31 @@ SOURCES = {
     "gates of operations": SourceSuite(
         "gate",
         _LIBRARY,
-        # The gates themselves are asked about in the core as well, where there is a database.
         ("shared_lib.tenancy._operation", "shared_lib.tenancy._gates"),
-        ("tests/tenancy",),
+        ("tests/tenancy/test_declarations.py",),
+    ),
+    "rules of the catalogue": SourceSuite(
+        "gate",
+        _LIBRARY,
+        (
+            "shared_lib.prove._rules",
+            "shared_lib.prove._rules_rights",
+            "shared_lib.prove._rules_rows",
+        ),
+        ("tests/prove",),
     ),
     "guards in code": SourceSuite(
         "guard",
         _LIBRARY,
         ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch"),
-        ("tests/tenancy",),
+        ("tests/tenancy/test_guard.py",),
     ),
     "gates of the core": SourceSuite(
         "gate",
         _CORE,
         (
-            "shared_lib.tenancy._gates",
+            "shared_lib.tenancy._database_gate",
             "shared_lib.tables._catalogue",
-            "shared_lib.prove._rules",
-            "shared_lib.prove._rules_rights",
-            "shared_lib.prove._rules_rows",
             "shared_lib.tables._keys",
             "app.core.settings",
             "app.core.middleware",
@@ -137,9 +143,9 @@ SOURCES = {
         ),
         (
             "tests/test_gates.py",
-            "tests/test_catalogue.py",
+            "tests/test_database_gate.py",
+            "tests/test_declared_tables.py",
             "tests/test_anonymous.py",
-            "tests/test_surface.py",
         ),
     ),
     "gates of identity": SourceSuite(
@@ -163,6 +169,7 @@ _ADMISSION = (
     "tests/transactions/test_opening_batch.py",
 )
 # Asked of the functions themselves: the service looks before it calls, so its tests tell less.
+_ADMIT = "tests/members/test_admit_sql.py"
 _LETTING_IN = ("tests/invitations/test_letting_in_sql.py",)
 _MEMBERS = ("tests/members/test_members_sql.py",)
 
@@ -173,7 +180,10 @@ ROUTINES = {
         {
             "admit": _ADMISSION,
             "access_mode": _ADMISSION,
-            "found_organization": ("tests/organizations/test_founding.py",),
+            "found_organization": (
+                "tests/organizations/test_founding_sql.py",
+                "tests/organizations/test_founding.py",
+            ),
             "record_row_history": ("tests/test_isolation_sql.py", "tests/popups"),
             "keep_ended": ("tests/support_sessions",),
             "trial_end": ("tests/organizations",),
@@ -183,8 +193,8 @@ ROUTINES = {
         _IDENTITY,
         "identity",
         {
-            "admit": ("tests/members/test_admission.py", "tests/people", "tests/sessions"),
-            "admit_client": ("tests/tenants",),
+            "admit": (_ADMIT, "tests/members/test_admission.py", "tests/people", "tests/sessions"),
+            "admit_client": (_ADMIT,),
             "member_profile": _MEMBERS,
             "find_member": _MEMBERS,
             "find_invitation": _LETTING_IN,
