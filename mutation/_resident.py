@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from mutation._forked import Died, TookTooLong, from_child
+from mutation._forked import Died, TookTooLong, from_child, in_child
 from mutation._items import Outcome, run_items
 from mutation._trial import BaselineFailed
 from mutation._verdict import NotApplied
@@ -32,17 +32,17 @@ class Change:
 
 @dataclass(frozen=True)
 class _Spoilt:
-    """A test that complained of a change complains without it."""
+    """A test that complained of a change complains without it, in the same session."""
 
     failed: str
-    message: str
 
 
 def asked(
     session: pytest.Session, changes: Sequence[Change]
 ) -> Iterator[tuple[str, ...] | NotApplied]:
-    """Who noticed each change: one test, or nobody. Who noticed is asked again without the change,
-    and where he complains still, anew in another session. Raises BaselineFailed if he does there.
+    """Who noticed each change: one test, or nobody. Who noticed is asked again without the change;
+    where he complains still, the change is tried anew in another session. Raises BaselineFailed if
+    he complains of nothing at all.
     """
     waiting = list(changes)
     while waiting:
@@ -50,8 +50,10 @@ def asked(
         try:
             for answer in from_child(partial(_work, session, waiting), seconds=_PATIENCE):
                 if isinstance(answer, _Spoilt):
-                    if not done:
-                        raise BaselineFailed(f"{answer.failed}: {answer.message}")
+                    if not done:  # nothing but this change can have spoilt the session
+                        _confirm(session, waiting[0].tests, answer.failed)
+                        done += 1
+                        yield (answer.failed,)
                     break
                 done += 1
                 yield answer
@@ -76,13 +78,18 @@ def _work(
             outcome = run_items(session, change.tests, keep=True)
         finally:
             change.undo()
-        again = _again(session, change.tests, outcome.failed)
-        if again.failed:
-            yield _Spoilt(again.failed, again.message)
+        if _again(session, change.tests, outcome.failed).failed:
+            yield _Spoilt(outcome.failed)
             break
         yield (outcome.failed,) if outcome.failed else ()
     with suppress(BaseException):  # what the session saw may be what a change made it see
         session._setupstate.teardown_exact(None)  # noqa: SLF001  as pytest does itself
+
+
+def _confirm(session: pytest.Session, tests: Sequence[pytest.Item], failed: str) -> None:
+    again = in_child(partial(_again, session, tests, failed), seconds=_PATIENCE)
+    if again.failed:
+        raise BaselineFailed(f"{again.failed}: {again.message}")
 
 
 def _again(session: pytest.Session, tests: Sequence[pytest.Item], failed: str) -> Outcome:

@@ -35,7 +35,8 @@ class SourceSuite:
 class RoutineSuite:
     """The database of the service in `directory`: its functions that run with rights of their own.
 
-    `tests` names for each function the tests that are asked; one without an entry is an error.
+    `tests` names for each function the tests that are asked, the sharpest first; one that has
+    something to take away and no entry is an error.
     """
 
     directory: str
@@ -185,8 +186,7 @@ ROUTINES = {
                 "tests/organizations/test_founding.py",
             ),
             "record_row_history": ("tests/test_isolation_sql.py", "tests/popups"),
-            "keep_ended": ("tests/support_sessions",),
-            "trial_end": ("tests/organizations",),
+            "keep_ended": ("tests/support_sessions/test_ended.py",),
         },
     ),
     "admission of identity": RoutineSuite(

@@ -20,6 +20,7 @@ from mutation._trial import Trial, strangeness
 from mutation._verdict import NotApplied, Verdict, write_verdict
 from shared_lib.testing.postgres import Cluster, running_cluster
 
+_TIMES = 5  # as many functions of the database in a sample
 _DATABASES = "SELECT datname FROM pg_database WHERE datname = $1 OR datname LIKE 'test\\_%'"
 
 
@@ -72,7 +73,8 @@ def _of_routines(task: Task, session: pytest.Session, suite: RoutineSuite) -> It
     cluster = running_cluster()
     routines = asyncio.run(_read(cluster.admin_url(cluster.template)))
     mutations = task.chosen(
-        [mutation for routine in routines for mutation in routine_mutations(routine)]
+        [mutation for routine in routines for mutation in routine_mutations(routine)],
+        times=_TIMES,
     )
     verdicts = [
         Verdict("admission", f"{suite.database} {each.routine.name}", each.what)

@@ -5,9 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from mutation._forked import Died, Failed, TookTooLong, in_child
 from mutation._run import ROOT
 from mutation._task import Task
 from mutation._verdict import Verdict, read_verdicts
@@ -100,23 +97,3 @@ def test_tests_that_fail_anyway_count_for_nothing(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "BaselineFailed: test_sample.py::test_much" in result.stdout + result.stderr
     assert verdicts == []
-
-
-def test_a_child_that_hangs_or_dies_is_said() -> None:
-    def hang() -> None:
-        while True:
-            pass
-
-    def die() -> None:
-        os._exit(3)
-
-    def fail() -> None:
-        raise LookupError("gone")
-
-    assert in_child(lambda: [1, "a"], seconds=10) == [1, "a"]
-    with pytest.raises(TookTooLong):
-        in_child(hang, seconds=0.2)
-    with pytest.raises(Died, match="status 3"):
-        in_child(die, seconds=10)
-    with pytest.raises(Failed, match="LookupError: gone"):
-        in_child(fail, seconds=10)
