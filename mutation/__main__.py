@@ -67,12 +67,10 @@ def told(ended: Ended, *, quiet: bool) -> str:
     """What is said of a suite as soon as it ends; if `quiet`, only how it failed."""
     lines = [ended.failure] if ended.failure else []
     if not quiet:
-        found = ended.verdicts
-        noticed = sum(bool(each.by) for each in found)
-        lines.append(
-            f"  {ended.job.task.suite}: {noticed} of {len(found)} noticed, in {ended.seconds:.0f} s"
-        )
-        missed = (each for each in found if not each.by and not reason_of(each.name))
+        counted = [each for each in ended.verdicts if each.by or not reason_of(each.name)]
+        missed = [each for each in counted if not each.by]
+        of = f"{len(counted) - len(missed)} of {len(counted)}"
+        lines.append(f"  {ended.job.task.suite}: {of} noticed, in {ended.seconds:.0f} s")
         lines += [f"    not {'tried' if each.error else 'noticed'}: {each.name}" for each in missed]
     return "".join(f"{line}\n" for line in lines)
 

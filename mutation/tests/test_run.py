@@ -43,7 +43,7 @@ def test_each_suite_says_at_its_end_what_it_missed(tmp_path: Path) -> None:
     verdicts = (FOUND, UNNOTICED, NOT_APPLIED, Verdict("function", where, what))
     ended = Ended(job(tmp_path, "gates", ""), verdicts, 61.2)
     assert told(ended, quiet=False).splitlines() == [
-        "  gates: 1 of 4 noticed, in 61 s",
+        "  gates: 1 of 3 noticed, in 61 s",
         "    not noticed: gates: without `yield`",
         "    not tried: gates: without `pass`",
     ]

@@ -54,8 +54,10 @@ def function(name: str, *callers: str, **values: Any) -> Row:
 
 
 def role(name: str, *, login: bool = True, **values: Any) -> Row:
-    never = ("superuser", "bypassrls", "createrole", "createdb", "replication")
-    never += ("creates", "temporary", "schemas", "set_config", "plpgsql")
+    never = (
+        *("superuser", "bypassrls", "createrole", "createdb", "replication"),
+        *("creates", "temporary", "schemas", "set_config", "plpgsql"),
+    )
     row = {"name": f"product_{name}", "login": login, "member_of": None, "members": None}
     return row | dict.fromkeys(never, False) | {"owned": 0} | values
 

@@ -216,4 +216,5 @@ def test_rights(
 ) -> None:
     rows = list(getattr(sound, part))
     rows[number] = rows[number] | values
-    assert faults_of(replace(sound, **{part: rows}))[rule] == said
+    parts: dict[str, Any] = {part: rows}
+    assert faults_of(replace(sound, **parts))[rule] == said

@@ -176,7 +176,8 @@ OF_ROWS: list[Case] = [
 def changed(sound: Catalogue, part: str, number: int, values: dict[str, Any]) -> Catalogue:
     rows = list(getattr(sound, part))
     rows[number] = rows[number] | values
-    return replace(sound, **{part: rows})
+    parts: dict[str, Any] = {part: rows}
+    return replace(sound, **parts)
 
 
 def test_a_sound_catalogue_has_no_fault(sound: Catalogue) -> None:
