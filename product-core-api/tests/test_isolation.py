@@ -61,10 +61,11 @@ TABLES = (
 
 async def rows_of(admin: asyncpg.Connection, world: World) -> list[Any]:
     """Everything that the database holds of an organization."""
-    return [
+    found = [
         await admin.fetch(f"SELECT * FROM {table} WHERE tenant_id = $1", world.tenant.id)  # noqa: S608
         for table in TABLES
     ]
+    return [sorted(rows, key=repr) for rows in found]
 
 
 def assert_shows_nothing_of(response: httpx.Response, world: World) -> None:

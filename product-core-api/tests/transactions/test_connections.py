@@ -46,6 +46,24 @@ async def test_a_recycled_connection_carries_nothing_over(
             assert theirs.json()["results"] == []
 
 
+async def test_a_migration_under_a_running_service_costs_one_retry(
+    serve_core: Serve, tenant: Tenant, admin: asyncpg.Connection
+) -> None:
+    """The connection had prepared the statement for the columns as they were."""
+    change = "ALTER TABLE popups ALTER COLUMN tagline TYPE {}"
+    async with serve_core(database_pool_size=1) as client:
+        headers = tenant.headers()
+        assert (await client.get("/api/v1/popups", headers=headers)).status_code == 200
+        await admin.execute(change.format("varchar"))
+        try:
+            answer = await client.get("/api/v1/popups", headers=headers)
+            assert (answer.status_code, answer.json()["detail"]) == (503, "database_unavailable")
+            assert answer.headers["retry-after"]
+            assert (await client.get("/api/v1/popups", headers=headers)).status_code == 200
+        finally:
+            await admin.execute(change.format("text"))
+
+
 async def test_requests_cancelled_anywhere_harm_nobody(
     serve_core: Serve, tenant: Tenant, other: Tenant
 ) -> None:

@@ -193,3 +193,31 @@ async def test_values_of_rows_can_be_taken_out_of_an_error(engine: AsyncEngine) 
     chain = f"{raised.value} {driver} {driver.__cause__}"
     assert "unique constraint" in chain
     assert secret not in chain
+
+
+async def test_a_statement_that_was_prepared_before_a_migration(
+    connection: asyncpg.Connection, engine: AsyncEngine, postgres_url: str
+) -> None:
+    """In a transaction nothing can be asked again; the next one is answered."""
+    await connection.execute("CREATE TABLE migrated (n integer)")
+    raw = await asyncpg.connect(postgres_url)
+    asked = "SELECT n FROM migrated"
+    try:
+        await raw.fetch(asked)
+        async with engine.connect() as session:
+            await session.execute(text(asked))
+        await connection.execute("ALTER TABLE migrated ALTER COLUMN n TYPE bigint")
+        async with raw.transaction():
+            with pytest.raises(asyncpg.InvalidCachedStatementError) as raised:
+                await raw.fetch(asked)
+            assert kind(raised.value) is DatabaseUnavailable
+        async with engine.connect() as session:
+            with pytest.raises(DBAPIError) as wrapped:
+                await session.execute(text(asked))
+            assert kind(wrapped.value) is DatabaseUnavailable
+        assert await raw.fetch(asked) == []
+        async with engine.connect() as session:
+            assert (await session.execute(text(asked))).all() == []
+    finally:
+        await raw.close()
+        await connection.execute("DROP TABLE migrated")

@@ -30,6 +30,17 @@ _BY_SQLSTATE: dict[str, type[ApiError]] = {
 }
 _LENGTHS = {len(state) for state in _BY_SQLSTATE}
 
+# A migration changed what a statement returns that a connection had prepared before. The driver
+# has forgotten it by now, but in a transaction nothing can be asked again.
+_PREPARED_BEFORE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+
+_AWAY = (
+    OSError,
+    PoolTimeoutError,
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,  # a connection that was just cut
+)
+
 # asyncpg has one class for "the connection is gone" and for every misuse of its interface.
 _GONE = "connection is closed"
 
@@ -49,16 +60,15 @@ def api_error_from_database(exc: BaseException) -> ApiError | None:
     Every OSError (TimeoutError among them) counts as "unavailable": call it on errors that come
     from a call to the database, not on any error of a handler.
     """
+    source = exc.orig.__cause__ if isinstance(exc, DBAPIError) and exc.orig else exc
+    if isinstance(source, _PREPARED_BEFORE):
+        return DatabaseUnavailable()
     state = sqlstate_of(exc)
     if state is not None:
         return _by_sqlstate(state)
     if isinstance(exc, DBAPIError):
         return DatabaseUnavailable() if _is_gone(exc) else None
-    if isinstance(exc, OSError | PoolTimeoutError | asyncpg.TargetServerAttributeNotMatched):
-        return DatabaseUnavailable()
-    if isinstance(exc, asyncpg.InterfaceError) and _GONE in str(exc):
-        return DatabaseUnavailable()
-    if isinstance(exc, asyncpg.InternalClientError):  # a connection that was just cut
+    if isinstance(exc, _AWAY) or (isinstance(exc, asyncpg.InterfaceError) and _GONE in str(exc)):
         return DatabaseUnavailable()
     return None
 

@@ -120,7 +120,7 @@ class _Direct:
 
     def __init__(self, app: FastAPI, context: RouteContext, handler: Handler) -> None:
         self._app = app
-        self._general = _as_the_router(app, context.app)
+        self._general = as_the_router(app, context.app)
         self._operation = operation_of(context)
         self._handler = handler
         self._has_body = context.body_field is not None
@@ -133,11 +133,11 @@ class _Direct:
         try:
             response: ASGIApp = await serve(self._operation, request, self._handler)
         except Exception as error:  # noqa: BLE001  # what has no handler is raised again
-            response = _as_the_router(self._app, _raising(error))
+            response = as_the_router(self._app, _raising(error))
         await response(scope, receive, send)
 
 
-def _as_the_router(app: FastAPI, served: ASGIApp) -> ASGIApp:
+def as_the_router(app: FastAPI, served: ASGIApp) -> ASGIApp:
     """`served` with what FastAPI puts around its router."""
     handlers = {
         handled: handler
@@ -188,7 +188,7 @@ def _app(app: FastAPI, context: RouteContext) -> ASGIApp | None:
         return None
     handler = direct_handler(context)
     if handler is None:
-        return _as_the_router(app, context.app)
+        return as_the_router(app, context.app)
     return _Direct(app, context, handler)
 
 

@@ -7,6 +7,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.types import ASGIApp, Message
 
 from shared_lib.tenancy import IndexMiddleware, RouteIndex
+from shared_lib.tenancy._index import as_the_router
 
 _VALUE = "018f0000-0000-7000-8000-000000000001"
 
@@ -23,7 +24,8 @@ async def dispatched_differently(app: FastAPI) -> tuple[list[str], int]:
     contexts = [each for each in iter_route_contexts(app.routes) if each.path_format]
     paths = {_filled(str(each.path_format)) for each in contexts} | {"/", "/nobody", "/api/v1/"}
     methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
-    searches = (app.router.app, IndexMiddleware(app.router.app, index.find))
+    router = as_the_router(app, app.router.app)
+    searches = (router, IndexMiddleware(router, index.find))
     different, served = [], 0
     for path in sorted(paths | {f"{path}/" for path in paths}):
         for method in sorted(methods):
