@@ -37,8 +37,9 @@ class Two:
         await self.identity.admin.execute(statement, self.one.id)
 
     async def admitted(self, scope: int, sid: UUID, role: int, **settings: UUID) -> bool:
-        arguments = ("identity_app", ADMIT, scope, sid, role, ISSUED_AT)
-        return await refusal(self.identity.admin, *arguments, **settings) is None
+        arguments = (scope, sid, role, ISSUED_AT)
+        admin = self.identity.admin
+        return await refusal(admin, "identity_app", ADMIT, *arguments, **settings) is None
 
     async def one_is_admitted(self, scope: int) -> bool:
         return await self.admitted(
