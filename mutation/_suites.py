@@ -146,7 +146,7 @@ SOURCES = {
             "tests/test_gates.py",
             "tests/test_database_gate.py",
             "tests/test_declared_tables.py",
-            "tests/test_anonymous.py",
+            "tests/test_settings.py",
         ),
     ),
     "gates of identity": SourceSuite(

@@ -21,9 +21,12 @@ from tests.conftest import make_settings
 pytestmark = pytest.mark.database
 
 
+_FOR_EVER = 15  # seconds: a gate that has no end is a failure
+
+
 async def start(settings: CoreSettings) -> None:
     app = create_app(settings)
-    async with app.router.lifespan_context(app):
+    async with asyncio.timeout(_FOR_EVER), app.router.lifespan_context(app):
         pass
 
 
@@ -102,14 +105,14 @@ async def test_an_old_minor_version_is_refused_when_asked_to(
 
 async def test_a_service_without_a_database() -> None:
     with pytest.raises(UnsafeToStart, match="no database was given"):
-        await check_database([], MetaData(), DATABASE, require_patched=False)
+        async with asyncio.timeout(_FOR_EVER):
+            await check_database([], MetaData(), DATABASE, require_patched=False)
 
 
 async def waits(url: str) -> int:
     """How often the gate waits for the server at `url` within a second before it gives up."""
     database = Database(url, pool_size=1, pool_timeout=1, application_name="gate")
-    # Beyond all patience, so that one without an end is a failure.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(_FOR_EVER):
         with capture_logs() as logs, pytest.raises((DatabaseUnavailable, UnsafeToStart)):
             await check_database(
                 [database], MetaData(), DATABASE, require_patched=False, patience=1

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
+from sqlalchemy import Column, Index, MetaData, Table, Text, Uuid
 
 from app.core.models import DATABASE
 from app.modules.models import metadata
-from shared_lib.tables import catalogue_faults, role_faults
+from shared_lib.tables import catalogue_faults, declared_keys, role_faults
 from shared_lib.testing.postgres import Cluster
 
 pytestmark = pytest.mark.database
@@ -144,6 +145,16 @@ async def test_a_table_that_is_missing_is_named_before_what_it_had(
         *("table", "policy", "trigger", "grant", "key")
     }
     assert all("popups" in fault and fault.endswith("is missing") for fault in found)
+
+
+def test_a_unique_index_is_a_key() -> None:
+    notes = Table("notes", MetaData(), Column("tenant_id", Uuid), Column("slug", Text))
+    Index("ix_slug", notes.c.slug)
+    Index("uq_slug", notes.c.tenant_id, notes.c.slug, unique=True)
+    assert declared_keys(notes.metadata) == {
+        "PRIMARY KEY () of notes",
+        "UNIQUE INDEX uq_slug (tenant_id, slug) of notes",
+    }
 
 
 @pytest.mark.parametrize("attributes", UNFIT)
