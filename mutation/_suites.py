@@ -61,6 +61,24 @@ class GuardSuite:
 
 
 SOURCES = {
+    "gates of the core": SourceSuite(
+        "gate",
+        _CORE,
+        (
+            "shared_lib.tenancy._database_gate",
+            "shared_lib.tables._catalogue",
+            "shared_lib.tables._keys",
+            "app.core.settings",
+            "app.core.middleware",
+            "app.core.access",
+        ),
+        (
+            "tests/test_gates.py",
+            "tests/test_database_gate.py",
+            "tests/test_declared_tables.py",
+            "tests/test_settings.py",
+        ),
+    ),
     "verifier": SourceSuite(
         "verifier",
         _LIBRARY,
@@ -130,24 +148,6 @@ SOURCES = {
         _LIBRARY,
         ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch"),
         ("tests/tenancy/test_guard.py",),
-    ),
-    "gates of the core": SourceSuite(
-        "gate",
-        _CORE,
-        (
-            "shared_lib.tenancy._database_gate",
-            "shared_lib.tables._catalogue",
-            "shared_lib.tables._keys",
-            "app.core.settings",
-            "app.core.middleware",
-            "app.core.access",
-        ),
-        (
-            "tests/test_gates.py",
-            "tests/test_database_gate.py",
-            "tests/test_declared_tables.py",
-            "tests/test_settings.py",
-        ),
     ),
     "gates of identity": SourceSuite(
         "gate",
