@@ -29,7 +29,7 @@ _POPUPS = "/api/v1/popups"
 _COLUMNS = "id, name, slug, tagline, location, starts_at, ends_at, status, created_at, updated_at"
 _LIST = (
     f"SELECT {_COLUMNS} FROM popups WHERE tenant_id = $1"  # noqa: S608 - constants
-    " ORDER BY created_at DESC, id DESC LIMIT $2"
+    " ORDER BY created_at DESC, id DESC LIMIT "
 )
 _GET = f"SELECT {_COLUMNS} FROM popups WHERE tenant_id = $1 AND id = $2"  # noqa: S608 - constants
 _INSERT = (
@@ -154,7 +154,8 @@ async def _answer(connection: Any, tenant: UUID, scope: Scope, body: bytes) -> t
         popup_id = UUID(scope["path"].rpartition("/")[2])
         return 200, _write(dict(await connection.fetchrow(_GET, tenant, popup_id)))
     limit = int(scope["query_string"].partition(b"limit=")[2] or b"50")
-    rows = await connection.fetch(_LIST, tenant, limit + 1)
+    # As the core does it: a LIMIT that is a parameter is planned anew each time.
+    rows = await connection.fetch(f"{_LIST}{limit + 1:d}", tenant)
     paging = {"limit": limit, "more": len(rows) > limit}
     return 200, _write({"results": [dict(row) for row in rows[:limit]], "paging": paging})
 

@@ -1,6 +1,8 @@
 """Lists by cursor and single rows are read by an index, however many rows others have."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -10,7 +12,8 @@ from app.core.settings import CoreSettings
 from app.modules.popups import repository
 from shared_lib.ids import uuid7
 from shared_lib.postgres import driver_url
-from tests.conftest import MakeOrganization, Tenant
+from shared_lib.testing.postgres import Cluster
+from tests.conftest import MakeOrganization, Tenant, make_settings
 
 pytestmark = pytest.mark.database
 
@@ -19,6 +22,22 @@ POPUPS = (
     " SELECT $1, gen_random_uuid(), 'Popup', 'popup-' || n, 'active', now() + n * interval '1 s',"
     " now() FROM generate_series(1, $2) n"
 )
+
+ORGANIZATION = (
+    "INSERT INTO organizations (tenant_id, slug, name, status, paid, support_access,"
+    " created_at, updated_at, version)"
+    " VALUES ($1::uuid, 'org-' || ($1::uuid)::text, 'Test', 'active', true, 'read_only',"
+    " now(), now(), 1)"
+)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
@@ -33,15 +52,12 @@ async def crowd(make_tenant: MakeOrganization, admin: asyncpg.Connection) -> Ten
 
 async def plan(settings: CoreSettings, tenant: Tenant, statement: Any, **given: Any) -> Any:
     """How PostgreSQL runs `statement` for requests of `tenant`."""
-    connection = await asyncpg.connect(driver_url(settings.app_database_url.get_secret_value()))
-    try:
-        async with connection.transaction():
-            await connection.execute(f"SET LOCAL app.current_tenant = '{tenant.id}'")
-            arguments = statement.arguments({"tenant_id": tenant.id, **given})
-            text = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *arguments)
-            return json.loads(text)[0]["Plan"]
-    finally:
-        await connection.close()
+    url = driver_url(settings.app_database_url.get_secret_value())
+    async with connected(url) as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL app.current_tenant = '{tenant.id}'")
+        arguments = statement.arguments({"tenant_id": tenant.id, **given})
+        text = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {statement.sql}", *arguments)
+        return json.loads(text)[0]["Plan"]
 
 
 def steps(node: Any) -> list[tuple[str, str]]:
@@ -53,7 +69,7 @@ def steps(node: Any) -> list[tuple[str, str]]:
 async def test_the_first_page_is_read_in_the_order_of_the_index(
     settings: CoreSettings, crowd: Tenant
 ) -> None:
-    found = steps(await plan(settings, crowd, repository._LIST._first, limit=21))
+    found = steps(await plan(settings, crowd, repository._LIST._first(21)))
     assert ("Index Scan", "ix_popups_newest") in found
     assert not [kind for kind, _ in found if "Sort" in kind or "Seq" in kind]
 
@@ -66,11 +82,35 @@ async def test_a_later_page_begins_where_the_one_before_ended(
         crowd.id,
     )
     given = {"after_created": last["created_at"], "after_id": last["id"]}
-    whole = await plan(settings, crowd, repository._LIST._after, limit=21, **given)
+    whole = await plan(settings, crowd, repository._LIST._after(21), **given)
     assert ("Index Scan", "ix_popups_newest") in steps(whole)
     assert not [kind for kind, _ in steps(whole) if "Sort" in kind or "Seq" in kind]
     (scan,) = [each for each in walk(whole) if each.get("Index Name")]
     assert "created_at" in scan["Index Cond"]
+
+
+async def test_a_page_is_planned_a_few_times_and_not_at_every_request(cluster: Cluster) -> None:
+    """After five plans of its own, a statement gets one for good, where that is as good."""
+    statement = repository._LIST._first(21)
+    # Which it is, depends on who else has rows: so nobody else has.
+    async with cluster.clone() as name, connected(cluster.admin_url(name)) as admin:
+        tenants = [uuid7() for _ in range(3)]
+        for tenant_id in tenants:
+            await admin.execute(ORGANIZATION, tenant_id)
+            await admin.execute(POPUPS, tenant_id, 1500)
+        await admin.execute("ANALYZE popups")
+        settings = make_settings(cluster, name, "https://identity.example.com")
+        url = driver_url(settings.app_database_url.get_secret_value())
+        async with connected(url) as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL app.current_tenant = '{tenants[0]}'")
+            for _ in range(10):
+                arguments = statement.arguments({"tenant_id": tenants[0]})
+                await connection.fetch(statement.sql, *arguments)
+            planned = await connection.fetchval(
+                "SELECT custom_plans FROM pg_prepared_statements WHERE statement = $1",
+                statement.sql,
+            )
+    assert planned == 5
 
 
 def walk(node: Any) -> list[Any]:
