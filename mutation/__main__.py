@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mutation._equivalent import reason_of
-from mutation._run import Job, SuiteFailed, jobs, run
+from mutation._run import Ended, jobs, run
 from mutation._task import Task
 from mutation._verdict import Verdict
 
@@ -32,15 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if (not options.only or job.kinds.intersection(options.only))
             and (not options.suite or job.task.suite in options.suite)
         ]
-        try:
-            verdicts = _gathered(chosen, quiet=options.json or options.list)
-        except SuiteFailed as failure:
-            sys.stderr.write(f"{failure}\n")
-            return _BROKEN
+        ended = []
+        for each in run(chosen):
+            ended.append(each)
+            sys.stderr.write(told(each, quiet=options.json or options.list))
+    verdicts = [verdict for each in ended for verdict in each.verdicts]
+    failed = [each.job.task.suite for each in ended if each.failure]
     if options.list:
         sys.stdout.writelines(f"{each.kind}: {each.name}\n" for each in verdicts)
-        return _OK
-    report = Report(verdicts, seed if options.sample else "", time.monotonic() - begun)
+        return _BROKEN if failed else _OK
+    report = Report(verdicts, seed if options.sample else "", time.monotonic() - begun, failed)
     sys.stdout.write(f"{report.as_json() if options.json else report.as_text()}\n")
     return report.status
 
@@ -62,21 +63,27 @@ def _options() -> argparse.ArgumentParser:
     return parser
 
 
-def _gathered(chosen: Sequence[Job], *, quiet: bool) -> list[Verdict]:
-    verdicts: list[Verdict] = []
-    for job, found in run(chosen):
-        verdicts += found
-        if not quiet:
-            noticed = sum(bool(each.by) for each in found)
-            sys.stderr.write(f"  {job.task.suite}: {noticed} of {len(found)} noticed\n")
-    return verdicts
+def told(ended: Ended, *, quiet: bool) -> str:
+    """What is said of a suite as soon as it ends; if `quiet`, only how it failed."""
+    lines = [ended.failure] if ended.failure else []
+    if not quiet:
+        counted = [each for each in ended.verdicts if each.by or not reason_of(each.name)]
+        missed = [each for each in counted if not each.by]
+        of = f"{len(counted) - len(missed)} of {len(counted)}"
+        lines.append(f"  {ended.job.task.suite}: {of} noticed, in {ended.seconds:.0f} s")
+        lines += [f"    not {'tried' if each.error else 'noticed'}: {each.name}" for each in missed]
+    return "".join(f"{line}\n" for line in lines)
 
 
 class Report:
     """What a run found."""
 
-    def __init__(self, verdicts: Sequence[Verdict], seed: str, seconds: float) -> None:
-        """`seed` is empty when all were tried; `seconds` is what the run took."""
+    def __init__(
+        self, verdicts: Sequence[Verdict], seed: str, seconds: float, failed: Sequence[str] = ()
+    ) -> None:
+        """`seed` is empty when all were tried; `seconds` is what the run took. `failed` names the
+        suites that ended before they had tried all.
+        """
         verdicts = _joined(verdicts)
         self._equivalent = [each for each in verdicts if reason_of(each.name) and not each.by]
         self._counted = [each for each in verdicts if each not in self._equivalent]
@@ -84,11 +91,12 @@ class Report:
         self._unnoticed = [each for each in self._counted if not each.by and not each.error]
         self._seed = seed
         self._seconds = seconds
+        self._failed = failed
 
     @property
     def status(self) -> int:
         """The exit status."""
-        if self._broken or not self._counted:
+        if self._broken or self._failed or not self._counted:
             return _BROKEN
         return _UNNOTICED if self._unnoticed else _OK
 
@@ -104,6 +112,7 @@ class Report:
         ]
         lines += [f"NOT NOTICED {each.kind}: {each.name}" for each in self._unnoticed]
         lines += [f"NOT TRIED {each.kind}: {each.name}: {each.error}" for each in self._broken]
+        lines += [f"FAILED {suite}: not all of it was tried" for suite in self._failed]
         if self._equivalent:
             lines.append(
                 f"{len(self._equivalent)} change nothing that matters, each for its reason"
@@ -126,6 +135,7 @@ class Report:
                 ],
                 "noticed": sum(bool(each.by) for each in self._counted),
                 "total": len(self._counted),
+                "failed": list(self._failed),
                 "seed": self._seed,
                 "seconds": round(self._seconds),
                 "status": self.status,

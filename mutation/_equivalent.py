@@ -18,10 +18,6 @@ EQUIVALENT: Mapping[str, str] = {
         "The roles that it names are in no token of an organization, and role app, which would"
         " serve it, has no grant."
     ),
-    "identity-service *_signing_key*: scope user": (
-        "Everybody of the matrix is answered the same. Admission asks for the role of staff once"
-        " more in scope platform; tests/people/test_demoted.py asks every operation for that."
-    ),
     "identity-service *: support sessions as well": (
         "A support token is for the core alone: identity's verifier refuses its audience, whatever"
         " an operation declares."

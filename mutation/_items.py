@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -31,12 +32,19 @@ class Outcome:
 
 
 def run_items(
-    session: pytest.Session, items: Sequence[pytest.Item], *, reach: Reach | None = None
+    session: pytest.Session,
+    items: Sequence[pytest.Item],
+    *,
+    reach: Reach | None = None,
+    keep: bool = False,
 ) -> Outcome:
-    """Run `items` in their order. With `reach`, run all of them and record what each runs."""
+    """Run `items` in their order. With `reach`, run all of them and record what each runs. `keep`:
+    what fixtures of the session hold is kept for the next call.
+    """
+    after: Any = session if keep else None  # what is torn down is what this does not need
     outcome = Outcome()
     session.config.pluginmanager.register(outcome)
-    for item, following in zip(items, [*items[1:], None], strict=bool(items)):
+    for item, following in zip(items, [*items[1:], after], strict=bool(items)):
         begun = time.monotonic()
         with _recorded(reach, item.nodeid):
             session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -44,7 +52,7 @@ def run_items(
         if outcome.failed:
             # What the fixtures hold, databases above all, is given back.
             with suppress(BaseException):
-                session._setupstate.teardown_exact(None)  # noqa: SLF001  as pytest does itself
+                session._setupstate.teardown_exact(after)  # noqa: SLF001  as pytest does itself
             break
     session.config.pluginmanager.unregister(outcome)
     return outcome

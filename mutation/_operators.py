@@ -208,7 +208,9 @@ _COMPOUND = (ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try)
 
 
 def _elements(statement: ast.stmt, inside: ast.AST, function: str) -> Iterator[Candidate]:
-    """One candidate for each element of a literal that lists rules; what lies deeper is no list."""
+    """One candidate for each element of a literal that lists rules; what lies deeper is no list,
+    and what is assigned to lists nothing.
+    """
     match inside:
         case ast.Dict(keys=keys, values=values):
             for index, key in enumerate(keys):
@@ -217,7 +219,11 @@ def _elements(statement: ast.stmt, inside: ast.AST, function: str) -> Iterator[C
                     values=values[:index] + values[index + 1 :],
                 )
                 yield _element(statement, inside, new, key or values[index], function)
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+        case (
+            ast.List(elts=elements, ctx=ast.Load())
+            | ast.Tuple(elts=elements, ctx=ast.Load())
+            | ast.Set(elts=elements)
+        ):
             for index, element in enumerate(elements):
                 kept = elements[:index] + elements[index + 1 :]
                 yield _element(statement, inside, _same(inside, kept), element, function)

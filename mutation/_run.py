@@ -12,16 +12,12 @@ from mutation._suites import DATABASES, GUARDS, ROUTINES, SOURCES
 from mutation._task import Task
 from mutation._verdict import Verdict, read_verdicts
 
-__all__ = ["Job", "SuiteFailed", "jobs", "run"]
+__all__ = ["Ended", "Job", "jobs", "run"]
 
 ROOT = Path(__file__).resolve().parents[1]
 _AT_ONCE = 2
 _LAST_LINES = 40
 _OPTIONS = ("-p", "no:cacheprovider", "-n", "0", "-q")
-
-
-class SuiteFailed(Exception):
-    """A process ended badly: its mutations cannot be counted. The message has its last words."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +30,30 @@ class Job:
     arguments: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What a process found, and in how many seconds. `failure` has its last words when it ended
+    before it had tried all.
+    """
+
+    job: Job
+    verdicts: tuple[Verdict, ...]
+    seconds: float
+    failure: str = ""
+
+
 def jobs(directory: Path, task: Task) -> Iterator[Job]:
     """Every process of a full run, those that take long first. `task` is given to each of them,
     with its own suite; verdicts and logs go into `directory`.
     """
-    for name, routines in ROUTINES.items():
-        tests = sorted({test for named in routines.tests.values() for test in named})
-        kinds = frozenset({"admission"})
-        yield Job(_for(task, name, directory), kinds, routines.directory, _pytest(tests))
     for name, database in DATABASES.items():
         arguments: tuple[str, ...] = ("-m", "mutation.database")
         kinds = frozenset({"policy", "force", "key", "grant", "role", "function", "trigger"})
         yield Job(_for(task, name, directory), kinds, database.directory, arguments)
+    for name, routines in ROUTINES.items():
+        tests = sorted({test for named in routines.tests.values() for test in named})
+        kinds = frozenset({"admission"})
+        yield Job(_for(task, name, directory), kinds, routines.directory, _pytest(tests))
     for name, guards in GUARDS.items():
         arguments = ("-m", "pytest", *_OPTIONS, guards.test)
         yield Job(_for(task, name, directory), frozenset({"guard"}), guards.directory, arguments)
@@ -55,24 +63,34 @@ def jobs(directory: Path, task: Task) -> Iterator[Job]:
         yield Job(_for(task, name, directory), kinds, sources.directory, arguments)
 
 
-def run(chosen: Iterable[Job]) -> Iterator[tuple[Job, list[Verdict]]]:
-    """Run the jobs; yields each as it ends. Raises SuiteFailed, having stopped the others."""
+def run(chosen: Iterable[Job]) -> Iterator[Ended]:
+    """Run the jobs; yields each as it ends. One that fails keeps no other from going on."""
     waiting = list(chosen)
-    running: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    running: list[_Running] = []
     try:
         while waiting or running:
             while waiting and len(running) < _AT_ONCE:
-                running.append((waiting[0], _start(waiting.pop(0))))
+                running.append(_start(waiting.pop(0)))
             time.sleep(0.1)
-            for job, process in [each for each in running if each[1].poll() is not None]:
-                running.remove((job, process))
-                if process.returncode != 0:
-                    raise SuiteFailed(_last_words(job))
-                yield job, list(read_verdicts([job.task.file]))
+            for each in [each for each in running if each.process.poll() is not None]:
+                running.remove(each)
+                yield each.ended()
     finally:
-        for _, process in running:
-            process.terminate()
-            process.wait()
+        for each in running:
+            each.process.terminate()
+            each.process.wait()
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    job: Job
+    process: subprocess.Popen[bytes]
+    begun: float
+
+    def ended(self) -> Ended:
+        verdicts = tuple(read_verdicts([self.job.task.file]))
+        failure = _last_words(self.job) if self.process.returncode != 0 else ""
+        return Ended(self.job, verdicts, time.monotonic() - self.begun, failure)
 
 
 def _for(task: Task, suite: str, directory: Path) -> Task:
@@ -84,11 +102,11 @@ def _pytest(tests: Iterable[str]) -> tuple[str, ...]:
     return ("-m", "pytest", "-p", "mutation.plugin", *_OPTIONS, *tests)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: Job) -> _Running:
     environment = {**os.environ, **job.task.environment(), "PYTHONPATH": str(ROOT)}
     environment.pop("PYTEST_ADDOPTS", None)
     with _log(job).open("wb") as log:
-        return subprocess.Popen(  # noqa: S603  our own interpreter and arguments
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and arguments
             [sys.executable, *job.arguments],
             cwd=ROOT / job.directory,
             env=environment,
@@ -96,6 +114,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+    return _Running(job, process, time.monotonic())
 
 
 def _log(job: Job) -> Path:

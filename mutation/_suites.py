@@ -35,7 +35,8 @@ class SourceSuite:
 class RoutineSuite:
     """The database of the service in `directory`: its functions that run with rights of their own.
 
-    `tests` names for each function the tests that are asked; one without an entry is an error.
+    `tests` names for each function the tests that are asked, the sharpest first; one that has
+    something to take away and no entry is an error.
     """
 
     directory: str
@@ -60,6 +61,24 @@ class GuardSuite:
 
 
 SOURCES = {
+    "gates of the core": SourceSuite(
+        "gate",
+        _CORE,
+        (
+            "shared_lib.tenancy._database_gate",
+            "shared_lib.tables._catalogue",
+            "shared_lib.tables._keys",
+            "app.core.settings",
+            "app.core.middleware",
+            "app.core.access",
+        ),
+        (
+            "tests/test_gates.py",
+            "tests/test_database_gate.py",
+            "tests/test_declared_tables.py",
+            "tests/test_settings.py",
+        ),
+    ),
     "verifier": SourceSuite(
         "verifier",
         _LIBRARY,
@@ -111,36 +130,24 @@ SOURCES = {
     "gates of operations": SourceSuite(
         "gate",
         _LIBRARY,
-        # The gates themselves are asked about in the core as well, where there is a database.
         ("shared_lib.tenancy._operation", "shared_lib.tenancy._gates"),
-        ("tests/tenancy",),
+        ("tests/tenancy/test_declarations.py",),
+    ),
+    "rules of the catalogue": SourceSuite(
+        "gate",
+        _LIBRARY,
+        (
+            "shared_lib.prove._rules",
+            "shared_lib.prove._rules_rights",
+            "shared_lib.prove._rules_rows",
+        ),
+        ("tests/prove",),
     ),
     "guards in code": SourceSuite(
         "guard",
         _LIBRARY,
         ("shared_lib.tenancy._guard", "shared_lib.tenancy._batch"),
-        ("tests/tenancy",),
-    ),
-    "gates of the core": SourceSuite(
-        "gate",
-        _CORE,
-        (
-            "shared_lib.tenancy._gates",
-            "shared_lib.tables._catalogue",
-            "shared_lib.prove._rules",
-            "shared_lib.prove._rules_rights",
-            "shared_lib.prove._rules_rows",
-            "shared_lib.tables._keys",
-            "app.core.settings",
-            "app.core.middleware",
-            "app.core.access",
-        ),
-        (
-            "tests/test_gates.py",
-            "tests/test_catalogue.py",
-            "tests/test_anonymous.py",
-            "tests/test_surface.py",
-        ),
+        ("tests/tenancy/test_guard.py",),
     ),
     "gates of identity": SourceSuite(
         "gate",
@@ -163,6 +170,7 @@ _ADMISSION = (
     "tests/transactions/test_opening_batch.py",
 )
 # Asked of the functions themselves: the service looks before it calls, so its tests tell less.
+_ADMIT = "tests/members/test_admit_sql.py"
 _LETTING_IN = ("tests/invitations/test_letting_in_sql.py",)
 _MEMBERS = ("tests/members/test_members_sql.py",)
 
@@ -173,18 +181,20 @@ ROUTINES = {
         {
             "admit": _ADMISSION,
             "access_mode": _ADMISSION,
-            "found_organization": ("tests/organizations/test_founding.py",),
+            "found_organization": (
+                "tests/organizations/test_founding_sql.py",
+                "tests/organizations/test_founding.py",
+            ),
             "record_row_history": ("tests/test_isolation_sql.py", "tests/popups"),
-            "keep_ended": ("tests/support_sessions",),
-            "trial_end": ("tests/organizations",),
+            "keep_ended": ("tests/support_sessions/test_ended.py",),
         },
     ),
     "admission of identity": RoutineSuite(
         _IDENTITY,
         "identity",
         {
-            "admit": ("tests/members/test_admission.py", "tests/people", "tests/sessions"),
-            "admit_client": ("tests/tenants",),
+            "admit": (_ADMIT, "tests/members/test_admission.py", "tests/people", "tests/sessions"),
+            "admit_client": (_ADMIT,),
             "member_profile": _MEMBERS,
             "find_member": _MEMBERS,
             "find_invitation": _LETTING_IN,

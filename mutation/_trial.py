@@ -57,6 +57,8 @@ class Trial:
                 apply()
             except NotApplied as fault:
                 return fault
+            except Exception as fault:  # noqa: BLE001  an error of this mutation, not of the run
+                return NotApplied(f"{type(fault).__name__}: {fault}")
             return run_items(self._session, tests)
 
         known = sum(self._seconds.get(test.nodeid, _SPARE_SECONDS) for test in tests)

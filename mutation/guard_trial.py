@@ -20,7 +20,9 @@ from shared_lib.tenancy import UnsafeToStart
 from shared_lib.tenancy._openapi import _describe_access
 from shared_lib.tenancy._operation import UndeclaredAccess
 
-__all__ = ["try_guards"]
+__all__ = ["Look", "try_guards"]
+
+Look = Callable[[Operation], Awaitable[Sequence[str]]]
 
 _TIMES = 5  # as many in a sample
 _SHOWN = 3  # faults of one mutation
@@ -31,8 +33,10 @@ async def try_guards(
     client: httpx.AsyncClient,
     service: str,
     make_cast: Callable[[str], Awaitable[Cast]],
+    *looks: Look,
 ) -> None:
     """Do the task of the environment: loosen each guard of `app`, and ask its operation's row.
+    `looks` find the faults of an operation that are none of the row.
 
     `client` calls `app`, without any rate limit; `make_cast` makes callers whom nobody has spent,
     with spares for the operation that it is given the name of.
@@ -40,7 +44,7 @@ async def try_guards(
     task = Task.from_environment()
     mutations = task.chosen(list(guard_mutations(app)), times=_TIMES)
     operations = await read_operations(service, client)
-    trial = _Trial(app, make_cast)
+    trial = _Trial(app, make_cast, looks)
     for name, group in groupby(mutations, key=lambda each: each.operation):
         of_one = list(group)
         verdicts = [_named(service, each) for each in of_one]
@@ -51,9 +55,12 @@ async def try_guards(
 
 
 class _Trial:
-    def __init__(self, app: FastAPI, make_cast: Callable[[str], Awaitable[Cast]]) -> None:
+    def __init__(
+        self, app: FastAPI, make_cast: Callable[[str], Awaitable[Cast]], looks: Sequence[Look]
+    ) -> None:
         self._app = app
         self._make_cast = make_cast
+        self._looks = looks
         self._cast: Cast | None = None
 
     async def verdicts(
@@ -64,7 +71,7 @@ class _Trial:
         if cast is None or operation.name in ENDING:
             cast = await self._make_cast(operation.name)
         verdicts = [await self._verdict(service, operation, each, cast) for each in mutations]
-        if not (await check_operation(operation, cast)).faults:
+        if not await self._faults(operation, cast):
             self._cast = cast
             return verdicts
         # One of them let through what spends the caller: each with callers of its own.
@@ -77,10 +84,17 @@ class _Trial:
     async def _fresh(self, operation: Operation) -> Cast:
         """Callers whom the operation answers as it should. Raises BaselineFailed."""
         cast = await self._make_cast(operation.name)
-        faults = (await check_operation(operation, cast)).faults
+        faults = await self._faults(operation, cast)
         if faults:
             raise BaselineFailed(f"{operation.name}: {faults[0]}")
         return cast
+
+    async def _faults(self, operation: Operation, cast: Cast) -> list[str]:
+        """How the operation answers somebody as it must not."""
+        faults = list((await check_operation(operation, cast)).faults)
+        for look in self._looks:
+            faults += await look(operation)
+        return faults
 
     async def _verdict(
         self, service: str, operation: Operation, mutation: GuardMutation, cast: Cast
@@ -108,7 +122,7 @@ class _Trial:
     ) -> tuple[str, ...]:
         try:
             with loosened(self._app, mutation) as changed:
-                faults = (await check_operation(operation, cast)).faults
+                faults = await self._faults(operation, cast)
                 described: dict[str, Any] = {}
                 _describe_access(described, changed)
         except (UndeclaredAccess, UnsafeToStart) as refusal:

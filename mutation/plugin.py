@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -11,13 +11,17 @@ import asyncpg
 import pytest
 
 from mutation._reach import Reach
+from mutation._resident import Change, asked
 from mutation._routines import Routine, RoutineMutation, read_routines, routine_mutations
 from mutation._source import SourceMutation, apply, source_mutations
 from mutation._suites import ROUTINES, SOURCES, RoutineSuite, SourceSuite
 from mutation._task import Task
 from mutation._trial import Trial, strangeness
 from mutation._verdict import NotApplied, Verdict, write_verdict
-from shared_lib.testing.postgres import running_cluster
+from shared_lib.testing.postgres import Cluster, running_cluster
+
+_TIMES = 5  # as many functions of the database in a sample
+_DATABASES = "SELECT datname FROM pg_database WHERE datname = $1 OR datname LIKE 'test\\_%'"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -26,11 +30,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     if session.testsfailed:
         raise session.Interrupted(f"{session.testsfailed} errors during collection")
     task = Task.from_environment()
-    trial = Trial(session)
     verdicts = (
-        _of_sources(task, trial, SOURCES[task.suite])
+        _of_sources(task, Trial(session), SOURCES[task.suite])
         if task.suite in SOURCES
-        else _of_routines(task, trial, ROUTINES[task.suite])
+        else _of_routines(task, session, ROUTINES[task.suite])
     )
     for verdict in verdicts:
         write_verdict(task.file, verdict)
@@ -66,54 +69,71 @@ def _of_sources(task: Task, trial: Trial, suite: SourceSuite) -> Iterator[Verdic
         yield verdict
 
 
-def _of_routines(task: Task, trial: Trial, suite: RoutineSuite) -> Iterator[Verdict]:
+def _of_routines(task: Task, session: pytest.Session, suite: RoutineSuite) -> Iterator[Verdict]:
     cluster = running_cluster()
-    template = cluster.admin_url(cluster.template)
-    routines = asyncio.run(_read(template))
+    routines = asyncio.run(_read(cluster.admin_url(cluster.template)))
     mutations = task.chosen(
-        [mutation for routine in routines for mutation in routine_mutations(routine)]
+        [mutation for routine in routines for mutation in routine_mutations(routine)],
+        times=_TIMES,
     )
-    for mutation in mutations:
-        name = mutation.routine.name
-        verdict = Verdict("admission", f"{suite.database} {name}", mutation.what)
-        if name not in suite.tests:
-            verdict = replace(verdict, error="no tests are named for this function")
-        elif not task.only_list:
-            named = [item for item in trial.items if item.nodeid.startswith(suite.tests[name])]
-            tests = sorted(named, key=strangeness(mutation.what))
-            verdict = _tried(verdict, trial, tests, within=_in_template(template, mutation))
-        yield verdict
+    verdicts = [
+        Verdict("admission", f"{suite.database} {each.routine.name}", each.what)
+        for each in mutations
+    ]
+    if task.only_list:
+        yield from verdicts
+        return
+    changes = [
+        Change(
+            partial(_put, cluster, mutation.sql),
+            partial(_put, cluster, mutation.routine.definition),
+            _tests(session, suite, mutation),
+        )
+        for mutation in mutations
+    ]
+    for verdict, answer in zip(verdicts, asked(session, changes), strict=True):
+        if isinstance(answer, NotApplied):
+            yield replace(verdict, error=str(answer))
+        else:
+            yield replace(verdict, by=answer)
+
+
+def _tests(
+    session: pytest.Session, suite: RoutineSuite, mutation: RoutineMutation
+) -> Sequence[pytest.Item]:
+    """Those that are named for the function, file by file, the likeliest of each first."""
+    named = suite.tests.get(mutation.routine.name)
+    if named is None:
+        raise LookupError(f"no tests are named for {mutation.routine.name}")
+    strange = strangeness(mutation.what)
+    return [
+        item
+        for place in named
+        for item in sorted(session.items, key=strange)
+        if item.nodeid.startswith(place)
+    ]
 
 
 def _tried(
-    verdict: Verdict,
-    trial: Trial,
-    tests: Sequence[pytest.Item],
-    *,
-    apply: Callable[[], None] = lambda: None,
-    within: AbstractContextManager[None] | None = None,
+    verdict: Verdict, trial: Trial, tests: Sequence[pytest.Item], *, apply: Callable[[], None]
 ) -> Verdict:
-    """The verdict, completed. `apply` changes the process of the tests, `within` something else."""
+    """The verdict, completed. `apply` changes the process of the tests."""
     try:
-        with within or nullcontext():
-            by = trial.noticed(apply, tests)
+        by = trial.noticed(apply, tests)
     except NotApplied as fault:
         return replace(verdict, error=str(fault))
     trial.confirm(by)
     return replace(verdict, by=by)
 
 
-@contextmanager
-def _in_template(template: str, mutation: RoutineMutation) -> Iterator[None]:
-    """Tests clone their databases from the template: it is changed, and put back."""
-    try:
-        asyncio.run(_execute(template, mutation.sql))
-    except asyncpg.PostgresError as fault:
-        raise NotApplied(f"{type(fault).__name__}: {fault}") from fault
-    try:
-        yield
-    finally:
-        asyncio.run(_execute(template, mutation.routine.definition))
+def _put(cluster: Cluster, sql: str) -> None:
+    """Change the databases that tests have, and the template that they will clone."""
+    # Tests may have an event loop of this thread.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            thread.submit(asyncio.run, _execute_everywhere(cluster, sql)).result()
+        except asyncpg.PostgresError as fault:
+            raise NotApplied(f"{type(fault).__name__}: {fault}") from fault
 
 
 async def _read(url: str) -> list[Routine]:
@@ -124,9 +144,15 @@ async def _read(url: str) -> list[Routine]:
         await connection.close()
 
 
-async def _execute(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url)
+async def _execute_everywhere(cluster: Cluster, sql: str) -> None:
+    connection = await asyncpg.connect(cluster.admin_url("postgres"))
     try:
-        await connection.execute(sql)
+        names = await connection.fetch(_DATABASES, cluster.template)
     finally:
         await connection.close()
+    for (name,) in names:
+        connection = await asyncpg.connect(cluster.admin_url(name))
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()

@@ -1,11 +1,14 @@
 """Which mutations a source file and a function of the database have."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
-from mutation._operators import candidates
+from mutation._operators import candidates, replaced
 from mutation._routines import Routine, routine_mutations
+from mutation._run import ROOT
+from mutation._suites import SOURCES
 
 REFUSALS = """
 _REFUSED = frozenset({"a", "b"})
@@ -30,6 +33,11 @@ def faults(table) -> Iterator[str]:
     if not table.forced:
         yield "not forced"
 
+def weak(table) -> list[str]:
+    (first, [second]), third = table, ["short"]
+    first, table[0, 1] = first, second
+    return third
+
 class Settings:
     def insecure(self) -> list[str]:
         weak = {"too short": self.length < 5, "too long": self.length > 9}
@@ -46,6 +54,7 @@ FOUND = [
     ("accept", "`not 0 < length <= LIMIT or header is None` without `header is None`"),
     ("is_ours", "`NAME.match` for `NAME.fullmatch`"),
     ("faults", "without `yield 'not forced'`"),
+    ("weak", "without `['short']`"),
     ("Settings.insecure", "without `'too short'`"),
     ("Settings.insecure", "without `'too long'`"),
 ]
@@ -62,6 +71,27 @@ def test_what_is_accepted_is_no_refusal() -> None:
     found = [each.what for each in candidates(ast.parse(REFUSALS))]
     assert not [what for what in found if "_ACCEPTED" in what or "return length" in what]
     assert "without `fault`" not in found
+
+
+def places() -> list[Path]:
+    """The files that are mutated, without their suffix."""
+    roots = {"shared_lib": ROOT / "shared-lib" / "src"}
+    return [
+        roots.get(module.partition(".")[0], ROOT / suite.directory).joinpath(*module.split("."))
+        for suite in SOURCES.values()
+        for module in suite.modules
+    ]
+
+
+@pytest.mark.parametrize("source", [REFUSALS, *sorted(set(places()))], ids=str)
+def test_every_mutation_compiles(source: str | Path) -> None:
+    tree = ast.parse(
+        source if isinstance(source, str) else source.with_suffix(".py").read_text(encoding="utf-8")
+    )
+    for each in list(candidates(tree)):
+        replaced(tree, each.target, each.replacement)
+        compile(tree, "mutated", "exec")
+        replaced(tree, each.replacement, each.target)
 
 
 def test_a_constant_is_noticed_by_what_reads_it() -> None:

@@ -5,14 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from mutation._forked import Died, Failed, TookTooLong, in_child
 from mutation._run import ROOT
 from mutation._task import Task
 from mutation._verdict import Verdict, read_verdicts
 
 SOURCE = """
+_PAIRED = dict(zip(("a",), ("b",), strict=True))
+
+def refuse(name):
+    if name in _PAIRED:
+        raise ValueError(name)
+
 def check(length):
     if length < 1:
         raise ValueError("nothing")
@@ -66,12 +69,21 @@ def tried(directory: Path, much: str) -> tuple[subprocess.CompletedProcess[str],
 def test_what_a_test_asks_is_noticed_and_what_none_asks_is_not(tmp_path: Path) -> None:
     result, verdicts = tried(tmp_path, ASKS)
     assert result.returncode == 0, result.stdout + result.stderr
-    by = {verdict.what: verdict.by for verdict in verdicts}
+    by = {verdict.what: verdict.by for verdict in verdicts if not verdict.error}
     assert by == {
         "without `raise ValueError('nothing')`": ("test_sample.py::test_nothing",),
         "without `raise ValueError('too much')`": ("test_sample.py::test_much",),
         "without `raise ValueError('nobody asks')`": (),
+        "without `raise ValueError(name)`": (),
     }
+
+
+def test_a_mutation_that_cannot_be_made_is_an_error_of_its_own(tmp_path: Path) -> None:
+    result, verdicts = tried(tmp_path, ASKS)
+    assert result.returncode == 0, result.stdout + result.stderr
+    errors = {verdict.what: verdict.error for verdict in verdicts if verdict.error}
+    assert errors.keys() == {"_PAIRED without `'a'`", "_PAIRED without `'b'`"}
+    assert all(error.startswith("ValueError: zip()") for error in errors.values())
 
 
 def test_a_weakened_test_shows(tmp_path: Path) -> None:
@@ -85,23 +97,3 @@ def test_tests_that_fail_anyway_count_for_nothing(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "BaselineFailed: test_sample.py::test_much" in result.stdout + result.stderr
     assert verdicts == []
-
-
-def test_a_child_that_hangs_or_dies_is_said() -> None:
-    def hang() -> None:
-        while True:
-            pass
-
-    def die() -> None:
-        os._exit(3)
-
-    def fail() -> None:
-        raise LookupError("gone")
-
-    assert in_child(lambda: [1, "a"], seconds=10) == [1, "a"]
-    with pytest.raises(TookTooLong):
-        in_child(hang, seconds=0.2)
-    with pytest.raises(Died, match="status 3"):
-        in_child(die, seconds=10)
-    with pytest.raises(Failed, match="LookupError: gone"):
-        in_child(fail, seconds=10)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends
-from sqlalchemy import MetaData
+from fastapi.routing import APIRoute
+from starlette.responses import PlainTextResponse
 
 from shared_lib.tenancy import (
     ANY_MODE,
@@ -17,7 +18,6 @@ from shared_lib.tenancy import (
     Scope,
     ServiceApp,
     UnsafeToStart,
-    check_database,
     check_operations,
     door,
     idempotent,
@@ -172,9 +172,23 @@ def test_a_hidden_route_keeps_the_service_from_starting() -> None:
         check_operations(serving([USER], include_in_schema=False), PublicPaths())
 
 
-async def test_a_service_without_a_database_does_not_start() -> None:
-    with pytest.raises(UnsafeToStart, match="no database was given"):
-        await check_database([], MetaData(), "product", require_patched=False)
+def test_a_route_that_fastapi_does_not_know_keeps_the_service_from_starting() -> None:
+    app = serving([USER])
+    app.add_route("/bare", lambda _: PlainTextResponse(""), methods=["GET"])
+    app.add_route("/docs/", lambda _: PlainTextResponse(""), methods=["GET"])
+    app.add_route("/guide", lambda _: PlainTextResponse(""), methods=["GET"])
+    with pytest.raises(UnsafeToStart) as refused:
+        check_operations(app, PublicPaths(["/docs/", "/guide"]))
+    assert str(refused.value).splitlines()[1:] == ["- /bare is a route that cannot declare access"]
+
+
+def test_a_route_behind_the_applications_back_keeps_the_service_from_starting() -> None:
+    async def late() -> None: ...
+
+    app = serving([USER])
+    app.router.routes.append(APIRoute("/late", late, dependencies=[USER]))
+    with pytest.raises(UnsafeToStart, match="GET /late was added behind the application's back"):
+        check_operations(app, PublicPaths())
 
 
 def asked(paths: PublicPaths, method: str, path: str) -> bool:

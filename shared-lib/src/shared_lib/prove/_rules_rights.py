@@ -115,10 +115,8 @@ def privileges(catalogue: Catalogue) -> Faults:
             yield f"{said}: everybody has it"
         elif row["privilege"] == "CREATE" and kind != "definer":
             yield f"{said}: only the owner and the definer make anything"
-        elif row["privilege"] in ("CONNECT", "USAGE") and row["grantee"] not in known:
-            other = row["grantee"].startswith(("identity_", "product_"))
-            if other:
-                yield f"{said}: it is a role of the other database"
+        elif row["grantee"] not in known and row["grantee"].startswith(("identity_", "product_")):
+            yield f"{said}: it is a role of the other database"
     closed = {row["role"] for row in catalogue.closed}
     for name in _NO_LOGIN:
         if catalogue.role(name) not in closed:

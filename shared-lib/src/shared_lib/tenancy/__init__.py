@@ -7,6 +7,7 @@ from shared_lib.tenancy._background import background_transaction
 from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
 from shared_lib.tenancy._context import current_tenant_id
 from shared_lib.tenancy._database import Database
+from shared_lib.tenancy._database_gate import check_database
 from shared_lib.tenancy._dependencies import (
     OwnPlatformTransactions,
     OwnTransactions,
@@ -18,7 +19,7 @@ from shared_lib.tenancy._dependencies import (
     UserTransaction,
     request_session,
 )
-from shared_lib.tenancy._gates import PublicPaths, UnsafeToStart, check_database, check_operations
+from shared_lib.tenancy._gates import PublicPaths, UnsafeToStart, check_operations
 from shared_lib.tenancy._guard import Guard, passing_role
 from shared_lib.tenancy._index import IndexMiddleware, RouteIndex
 from shared_lib.tenancy._listing import NewestFirst
