@@ -181,7 +181,7 @@ def telling(system: System) -> Iterator[Facts]:
         finally:
             facts.stop.set()
         for future in futures:
-            error = future.exception(PATIENCE)
+            error = future.exception(3 * PATIENCE)
             assert error is None or isinstance(error, Stopped), error
     faults = facts.faults()
     assert not faults, "\n".join(faults)
