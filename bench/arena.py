@@ -119,10 +119,8 @@ class Arena:
     def started(self, name: str, process: ServiceProcess) -> Contender:
         """What `process` is, once it has been launched; it is stopped at the end."""
         self._resources.callback(process.stop)
-        assert process.process is not None  # noqa: S101 - it has been launched
-        pid = process.process.pid
-        pin(pid, Processor.SERVER)
-        return Contender(name, process.url, pid, process.log.path)
+        pin(process.pid, Processor.SERVER)
+        return Contender(name, process.url, process.pid, process.log.path)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,12 @@ class Process(Runner):
     def is_running(self) -> bool:
         return self.process is not None
 
+    @property
+    def pid(self) -> int:
+        """Of a process that runs."""
+        assert self.process is not None
+        return self.process.pid
+
     def launch(self) -> None:
         """Start it, and wait for nothing."""
         raise NotImplementedError

@@ -70,14 +70,13 @@ def _asked(
     service: ServiceProcess, ask: Callable[[], httpx.Response], requests: int
 ) -> tuple[float, float]:
     """The service's microseconds per request, and the median of how long each took."""
-    assert service.process is not None  # noqa: S101 - the system runs
-    pid, times = service.process.pid, []
-    served = seconds_on_processor(pid)
+    times = []
+    served = seconds_on_processor(service.pid)
     for _ in range(requests):
         before = time.perf_counter()
         ask().raise_for_status()
         times.append(time.perf_counter() - before)
-    served = seconds_on_processor(pid) - served
+    served = seconds_on_processor(service.pid) - served
     return served / requests * 1e6, statistics.median(times) * 1e6
 
 

@@ -12,8 +12,7 @@ def measure(system: System) -> dict[str, Any]:
     """MiB of each process: all of it, and its share where pages are shared."""
     found = {}
     for process in system.processes:
-        assert process.process is not None  # noqa: S101 - the system runs
-        taken = memory(process.process.pid)
+        taken = memory(process.pid)
         name = process.log.path.stem
         found[name] = {kind.lower(): round(kib / _MIB) for kind, kib in taken.items()}
     return found

@@ -209,6 +209,15 @@ async def identity(
 
 
 @pytest.fixture
+async def undone(identity: Identity) -> AsyncIterator[Identity]:
+    """The administrator in a transaction that is rolled back."""
+    transaction = identity.admin.transaction()
+    await transaction.start()
+    yield identity
+    await transaction.rollback()
+
+
+@pytest.fixture
 async def own_database(cluster: Cluster) -> AsyncIterator[str]:
     """A migrated database that a test may spoil."""
     async with cluster.clone() as name:

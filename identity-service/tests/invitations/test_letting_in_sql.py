@@ -3,7 +3,6 @@
 The service looks before it calls; whoever can inject a SELECT does not.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -50,15 +49,6 @@ class Invited:
             ROLE, self.organization.id, self.guest.id
         )
         return found
-
-
-@pytest.fixture
-async def undone(identity: Identity) -> AsyncIterator[Identity]:
-    """The administrator in a transaction that is rolled back."""
-    transaction = identity.admin.transaction()
-    await transaction.start()
-    yield identity
-    await transaction.rollback()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 A token is consistent whenever identity has signed it; whoever can inject a statement is not.
 """
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -75,15 +74,6 @@ async def signed_in(admin: asyncpg.Connection, person: Person) -> UUID:
         *(sid, person.id),
     )
     return sid
-
-
-@pytest.fixture
-async def undone(identity: Identity) -> AsyncIterator[Identity]:
-    """The administrator in a transaction that is rolled back."""
-    transaction = identity.admin.transaction()
-    await transaction.start()
-    yield identity
-    await transaction.rollback()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Each condition of the functions that look for owners and members, asked of them themselves."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from shared_lib.ids import uuid7
@@ -15,15 +13,6 @@ DOES_NOT_COUNT = [
     "UPDATE memberships SET role = 'admin' WHERE person_id = $1",
     "UPDATE people SET active = false WHERE id = $1",
 ]
-
-
-@pytest.fixture
-async def undone(identity: Identity) -> AsyncIterator[Identity]:
-    """The administrator in a transaction that is rolled back."""
-    transaction = identity.admin.transaction()
-    await transaction.start()
-    yield identity
-    await transaction.rollback()
 
 
 @pytest.mark.parametrize("change", DOES_NOT_COUNT)
