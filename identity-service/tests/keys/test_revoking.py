@@ -143,6 +143,11 @@ async def test_other_processes_sign_and_accept_it_no_longer(
         assert await is_alive(own, await token_of(elsewhere))
 
 
+def told_of(core: CoreReceiver, kid: str) -> list[dict[str, Any]]:
+    every = [event for sent in core.received for event in sent.body.get("events", [])]
+    return [event for event in every if event["resource_id"] == kid]
+
+
 async def test_the_core_and_the_audit_trail_are_told(own: Identity, core: CoreReceiver) -> None:
     person = await own.make_person(platform_role="platform_admin")
     token = str((await own.sign_in(person))["access_token"])
@@ -150,18 +155,14 @@ async def test_the_core_and_the_audit_trail_are_told(own: Identity, core: CoreRe
     async with working(own.settings):
         response = await revoke(own, token, revoked)
 
-        def told() -> list[dict[str, Any]]:
-            every = [event for sent in core.received for event in sent.body.get("events", [])]
-            return [event for event in every if event["resource_id"] == revoked]
-
         async def both() -> bool:
-            return bool(core.revoked(revoked) and told())
+            return bool(core.revoked(revoked) and told_of(core, revoked))
 
         await eventually(both)
     (revocation,) = core.revoked(revoked)
     assert (revocation["kind"], revocation["not_before"]) == ("signing_key", None)
     assert revocation["ended_at"][:19] == response.json()["revoked_at"][:19]
-    (event,) = told()
+    (event,) = told_of(core, revoked)
     assert (event["action"], event["reason"]) == ("keys.revoke", REASON)
     assert (UUID(event["actor_id"]), event["actor_role"]) == (person.id, "platform_admin")
     assert UUID(event["tenant_id"]).int == 1
@@ -227,22 +228,15 @@ async def test_what_the_operators_program_leaves_arrives(
     await eventually(is_refused)
     async with working(settings):
 
-        def events() -> list[dict[str, Any]]:
-            every = [event for sent in core.received for event in sent.body.get("events", [])]
-            return [event for event in every if event["resource_id"] == revoked]
-
-        async def both() -> bool:
-            return bool(core.revoked(revoked) and events())
-
-        async def nothing_is_left() -> bool:
+        async def everything_is_told() -> bool:
             """Of this key: others may turn meanwhile, and be told of later."""
             left = "SELECT count(*) FROM security_events WHERE resource_id = $1"
-            return not await own.admin.fetchval(left, revoked)
+            told = core.revoked(revoked) and told_of(core, revoked)
+            return bool(told) and not await own.admin.fetchval(left, revoked)
 
-        await eventually(both)
-        await eventually(nothing_is_left)
+        await eventually(everything_is_told)
     (revocation,) = core.revoked(revoked)
     assert (revocation["kind"], revocation["tenant_id"]) == ("signing_key", None)
-    (event,) = events()
+    (event,) = told_of(core, revoked)
     assert (event["action"], event["reason"]) == ("keys.revoke", REASON)
     assert (event["user_agent"], event["actor_id"]) == ("phasezero", None)
