@@ -36,7 +36,7 @@ migration: $(INSTALLED) ## Write a migration from the declared tables (SERVICE=p
 prove: $(INSTALLED) ## Take an installation of its own apart (OPTIONS="--section catalogue")
 	@$(BIN)/python -m infra.dev.prove $(OPTIONS)
 
-docs: $(INSTALLED) ## Write the reference pages in docs/reference
+docs: $(INSTALLED) ## Write docs/reference, and the declarations that prove compares with
 	@for service in identity-service product-core-api; do \
 	  (cd $$service && $(BIN)/python -m app.reference ../docs/reference) || exit 1; \
 	done
@@ -82,7 +82,7 @@ check: lint ## Check style and types
 checkers: $(INSTALLED) ## Run pgrls, squawk, schemathesis and others (ONLY="bandit squawk": only those)
 	@$(BIN)/python -m infra.checkers $(ONLY)
 
-mutate: $(INSTALLED) ## Take each protection away: does a check notice? (ONLY=guard, SAMPLE=3: three of each)
+mutate: $(INSTALLED) ## Take each protection away: does a check notice? (ONLY=guard, SAMPLE=3: some of each suite)
 	@$(BIN)/python -m mutation $(addprefix --only ,$(ONLY)) $(addprefix --sample ,$(SAMPLE))
 
 $(INSTALLED): uv.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml) .uv/uv-$(UV_VERSION)

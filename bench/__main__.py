@@ -36,7 +36,7 @@ def main() -> int:
         return 1
     text = report.tables(results)
     sys.stdout.write(f"\n{text}")
-    if set(wanted) == set(SECTIONS):
+    if name == "full" and set(wanted) == set(SECTIONS):
         RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
         report.write(text)
     return 0
