@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import httpx
 import pytest
+from fastapi import APIRouter, Depends, HTTPException
 
+from app.core.middleware import RoleChecker
+from app.core.settings import CoreSettings
 from shared_lib.ids import uuid7
 from shared_lib.testing.tokens import TokenIssuer
 from tests.audit_events.trail import PLATFORM, picked, told_once
@@ -13,6 +16,7 @@ from tests.conftest import Tenant
 from tests.operations import SupportSession
 from tests.revocations.test_revocations import deliver, revocation
 from tests.support_sessions.factory import enter
+from tests.transactions.conftest import serve
 
 pytestmark = pytest.mark.database
 
@@ -64,6 +68,22 @@ async def test_wrong_values_of_staff_are_told_of(
     assert picked(event, "tenant_id", "outcome", "code") == (
         *(tenant.id, "refused", "validation_failed"),
     )
+
+
+async def test_a_redirect_that_is_raised_is_no_refusal(
+    admin: asyncpg.Connection, settings: CoreSettings, issuer: TokenIssuer
+) -> None:
+    router = APIRouter()
+
+    @router.get("/moved", dependencies=[Depends(RoleChecker(["platform_admin"]))])
+    async def moved() -> None:
+        raise HTTPException(307, headers={"location": "/elsewhere"})
+
+    async with serve(settings, router) as client:
+        response = await client.get("/moved", headers=staff(issuer))
+    assert (response.status_code, response.headers["location"]) == (307, "/elsewhere")
+    event = await told_once(admin, response)
+    assert picked(event, "tenant_id", "outcome", "code") == (PLATFORM, "succeeded", None)
 
 
 @pytest.mark.parametrize(

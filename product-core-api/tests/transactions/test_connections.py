@@ -6,10 +6,13 @@ import random
 import asyncpg
 import pytest
 from fastapi import APIRouter, Depends
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import AsyncSession, get_db
 from app.core.middleware import get_current_user
+from app.modules.models import Popup
 from tests.conftest import MakeOrganization, Tenant
 from tests.transactions.conftest import Serve
 
@@ -130,6 +133,40 @@ async def test_who_waits_too_long_for_a_connection_is_told_to_come_back(
         assert (await holder).status_code == 200
         served = await client.get("/api/v1/popups", headers=tenant.headers())
         assert served.status_code == 200
+
+
+async def test_a_connection_that_was_kept_is_dead_when_its_request_is_over(
+    serve_core: Serve, tenant: Tenant, other: Tenant
+) -> None:
+    """Even while the next organization has a session over the very same one."""
+    await tenant.call("POST", "/popups", json={"name": "Mine"})
+    kept: list[AsyncConnection] = []
+    held, release = asyncio.Event(), asyncio.Event()
+    router = APIRouter()
+
+    @router.get("/keeps", dependencies=[Depends(get_current_user)])
+    async def keep(db: AsyncSession = Depends(get_db)) -> list[str]:
+        kept.append(await db.connection())
+        return list(await db.scalars(select(Popup.name)))
+
+    @router.get("/pauses", dependencies=[Depends(get_current_user)])
+    async def pause(db: AsyncSession = Depends(get_db)) -> list[str]:
+        await db.connection()
+        held.set()
+        await release.wait()
+        return list(await db.scalars(select(Popup.name)))
+
+    async with serve_core(router, database_pool_size=1) as client:
+        assert (await client.get("/keeps", headers=other.headers())).json() == []
+        theirs = asyncio.create_task(client.get("/pauses", headers=tenant.headers()))
+        await held.wait()
+        with pytest.raises(SQLAlchemyError):
+            await kept[0].execute(select(Popup.name))
+        release.set()
+        assert (await theirs).json() == ["Mine"]
+        with pytest.raises(SQLAlchemyError):
+            await kept[0].execute(select(Popup.name))
+        assert (await client.get("/api/v1/popups", headers=tenant.headers())).status_code == 200
 
 
 @pytest.mark.parametrize(

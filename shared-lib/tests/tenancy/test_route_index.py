@@ -17,21 +17,26 @@ from fastapi import (
     Query,
     Request,
     Response,
+    UploadFile,
     WebSocket,
 )
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
+from structlog.testing import capture_logs
+from typing_extensions import override
 
 from shared_lib.errors import NotFound
 from shared_lib.settings import ServiceSettings
 from shared_lib.tenancy import (
     Access,
     Guard,
+    OperationRoute,
     Runtime,
     Scope,
     ServiceApp,
 )
+from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._index import _Direct
 from shared_lib.testing.tokens import TokenIssuer
 from shared_lib.tokens import CORE_AUDIENCE, TokenVerifier
@@ -64,8 +69,8 @@ FAILURES: dict[str, Exception] = {
 }
 
 
-async def handle_unknown(_request: Request, _error: Exception) -> Response:
-    return PlainTextResponse("handled", 409)
+async def handle_unknown(request: Request, _error: Exception) -> Response:
+    return PlainTextResponse(f"handled {await request.body()!r}", 409)
 
 
 class Counter:
@@ -143,7 +148,70 @@ def things() -> APIRouter:
     async def fail(how: str) -> Response:
         raise FAILURES[how]
 
+    @router.post("/failing/{how}")
+    async def fail_with_body(how: str, _thing: Thing) -> Response:
+        raise FAILURES[how]
+
     return router
+
+
+class OfficeOnly(Guard):
+    """A guard that asks for more than the token."""
+
+    @override
+    async def __call__(self, request: Request, x_office: Annotated[str, Header()] = "no") -> Any:
+        if x_office != "yes":
+            raise NotFound
+        return await super().__call__(request)
+
+
+class Checked(OperationRoute):
+    """A route class of somebody else's, with a check around each handler."""
+
+    @override
+    def get_route_handler(self) -> Handler:
+        handler = super().get_route_handler()
+
+        async def check(request: Request) -> Response:
+            if "x-office" not in request.headers:
+                raise NotFound
+            return await handler(request)
+
+        return check
+
+
+class Elsewhere(OperationRoute):
+    """A route class that answers for itself."""
+
+    @override
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("elsewhere")(scope, receive, send)
+
+
+def own_rules() -> APIRouter:
+    """Routes around which stands more than their declarations."""
+    router = APIRouter(prefix="/own")
+    office = Depends(OfficeOnly(Access(Scope.PUBLIC, transactions="none")))
+    router.get("/guarded/{name}", name="guarded", dependencies=[office])(behind)
+    limited = APIRouter(dependencies=[PUBLIC])
+    limited.post("/by-route", max_body_size=20)(take)
+    limited.post("/by-inclusion", name="by_inclusion")(take)
+    router.include_router(limited, max_body_size=30)
+    checked = APIRouter(route_class=Checked, dependencies=[PUBLIC])
+    checked.get("/checked/{name}", name="checked")(behind)
+    router.include_router(checked)
+    elsewhere = APIRouter(route_class=Elsewhere, dependencies=[PUBLIC])
+    elsewhere.get("/elsewhere")(no_name)
+    router.include_router(elsewhere)
+    return router
+
+
+async def take(thing: Thing) -> Response:
+    return Json(thing.model_dump())
+
+
+async def no_name() -> Response:
+    return Json("never reached")
 
 
 def general() -> APIRouter:
@@ -167,10 +235,6 @@ def general() -> APIRouter:
         response.headers["x-set"] = "yes"
         return Json("header")
 
-    @router.post("/form")
-    async def form(name: Annotated[str, Form()]) -> Response:
-        return Json(name)
-
     @router.get("/number/{number:int}")
     async def number(number: int) -> Response:
         return Json(number)
@@ -186,6 +250,24 @@ def general() -> APIRouter:
     @router.websocket("/socket")
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
+
+    return router
+
+
+def forms() -> APIRouter:
+    router = APIRouter(prefix="/general", dependencies=[PUBLIC])
+
+    @router.post("/form")
+    async def form(name: Annotated[str, Form()]) -> Response:
+        return Json(name)
+
+    @router.post("/form/{name}")
+    async def named_form(name: str, text: Annotated[str, Form()]) -> Response:
+        return Json([name, text])
+
+    @router.post("/files/{name}")
+    async def file(name: str, file: UploadFile) -> Response:
+        return Json([name, (await file.read()).decode()])
 
     return router
 
@@ -206,6 +288,8 @@ def sample() -> ServiceApp:
     )
     app.include_router(things(), prefix="/api")
     app.include_router(outer)
+    app.include_router(own_rules())
+    app.include_router(forms())
     app.include_router(general())
     app.router.routes.append(Mount("/mount", routes=[Route("/inside", plain)]))
     app.get("/behind/{name}", dependencies=[PUBLIC])(behind)
@@ -232,6 +316,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
         for prefix in ("/api", "/nested/deeper")
         for method, path, options in (
             ("GET", "/newest", {}),
+            ("GET", "/newest%0a", {}),
             ("GET", "/late", {}),
             ("GET", f"/{ID}", {}),
             ("GET", f"/{ID}/", {}),
@@ -275,6 +360,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
             ("GET", "/failing/ours", {}),
             ("GET", "/failing/handled", {}),
             ("GET", "/failing/fault", {}),
+            *(("POST", f"/failing/{how}", {"json": {"name": "One"}}) for how in FAILURES),
         )
     ),
     ("GET", "/general/model/one", {}),
@@ -282,11 +368,27 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/general/thread", {}),
     ("GET", "/general/header", {}),
     ("POST", "/general/form", {"data": {"name": "One"}}),
+    ("POST", "/general/form/one", {"data": {"text": "two"}}),
+    ("POST", "/general/files/one", {"files": {"file": b"two"}}),
     ("GET", "/general/number/12", {}),
     ("GET", "/general/number/x", {}),
     ("GET", "/general/rest/a/b/c", {}),
     ("GET", "/general/rest/after", {}),
     ("GET", "/general/socket", {}),
+    *(
+        (method, f"/own{path}", options)
+        for method, path, options in (
+            ("GET", "/guarded/one", {}),
+            ("GET", "/guarded/one", {"headers": {"x-office": "yes"}}),
+            ("GET", "/checked/one", {}),
+            ("GET", "/checked/one", {"headers": {"x-office": "yes"}}),
+            ("GET", "/elsewhere", {}),
+            ("POST", "/by-route", {"json": {"name": "a"}}),
+            ("POST", "/by-route", {"json": {"name": "a" * 13}}),
+            ("POST", "/by-inclusion", {"json": {"name": "a" * 13}}),
+            ("POST", "/by-inclusion", {"json": {"name": "a" * 40}}),
+        )
+    ),
     ("GET", "/mount/inside", {}),
     ("GET", "/mount/nothing", {}),
     ("GET", "/behind/one", {}),
@@ -307,7 +409,8 @@ async def ask(app: ServiceApp, method: str, url: str, options: dict[str, Any]) -
     async with httpx.AsyncClient(transport=transport, base_url="http://sample") as client:
         headers = httpx.Headers(options.get("headers"))
         headers["x-request-id"] = ID
-        answer = await client.request(method, url, **{**options, "headers": headers})
+        with capture_logs():  # structlog's own rendering of a traceback takes seconds
+            answer = await client.request(method, url, **{**options, "headers": headers})
     return answer.status_code, sorted(answer.headers.multi_items()), answer.text
 
 
@@ -339,7 +442,32 @@ def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, Se
     left = ["/plain", "/general/rest/after", "/behind/one", "/mount/inside", "/nothing"]
     assert [found("GET", path) for path in left] == [None] * len(left)
     assert found("POST", "/general/form") is None
+    assert found("POST", "/general/form/one") is None
+    assert found("GET", "/own/guarded/one") == (True, {"name": "one"})
+    assert found("GET", "/own/checked/one") == (False, {"name": "one"})
+    assert found("GET", "/own/elsewhere") is None
+    assert found("POST", "/own/by-route") == (False, {})
+    assert found("POST", "/own/by-inclusion") == (False, {})
     assert found("DELETE", f"/api/things/{ID}") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "refused"),
+    [
+        ("GET", "/own/guarded/one", {}, 404),
+        ("GET", "/own/checked/one", {}, 404),
+        ("POST", "/own/by-route", {"json": {"name": "a" * 13}}, 413),
+        ("POST", "/own/by-inclusion", {"json": {"name": "a" * 40}}, 413),
+    ],
+)
+async def test_what_stands_around_an_operation_is_asked(
+    apps: tuple[ServiceApp, ServiceApp],
+    method: str,
+    path: str,
+    options: dict[str, Any],
+    refused: int,
+) -> None:
+    assert (await ask(apps[1], method, path, options))[0] == refused
 
 
 async def test_overrides_of_dependencies_count() -> None:

@@ -23,11 +23,12 @@ _log = structlog.get_logger(__name__)
 class Lease:
     """One connection, for one transaction at a time, until it is released."""
 
-    __slots__ = ("_database", "_fairy", "connection")
+    __slots__ = ("_database", "_fairy", "_is_shared", "connection")
 
     def __init__(self, database: "Database", fairy: PoolProxiedConnection) -> None:
         self._database = database
         self._fairy = fairy
+        self._is_shared = False
         self.connection: asyncpg.Connection = fairy.driver_connection
 
     async def roll_back(self) -> None:
@@ -56,7 +57,11 @@ class Lease:
             if is_fit(self.connection) and self._fairy.is_valid:
                 adapter: Any = self._fairy.dbapi_connection
                 adapter.autocommit = False
-                self._database.keep(self._fairy)
+                if self._is_shared:
+                    # Whoever kept SQLAlchemy's connection holds a dead one from now on.
+                    self._fairy.close()
+                else:
+                    self._database.keep(self._fairy)
             else:
                 _throw_away(self._fairy)
         finally:
@@ -67,6 +72,7 @@ class Lease:
 
         To its adapter an autocommit connection has no transaction to begin, commit or roll back.
         """
+        self._is_shared = True
         adapter: Any = self._fairy.dbapi_connection
         adapter.autocommit = True
         engine = self._database.engine
@@ -83,7 +89,7 @@ class Database:
     queue, which is slower and not first come, first served. Connections that are idle stay checked
     out of SQLAlchemy's pool, which makes and closes them: a checkout is a greenlet, and costs more
     than a statement. So the pool has none to give to anybody else: lease, and leave `engine` alone.
-    The one used last is used next.
+    The one used last is used next. Only those that SQLAlchemy had are checked in again.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ from shared_lib.tenancy._guard import Guard
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _SHORT = 256  # bytes of a query string that is worth remembering
+_SAY_WHAT_WAS_ASKED = (Guard.__call__, Idempotent.__call__)
 _UNSUPPORTED = (
     "websocket_param_name",
     "response_param_name",
@@ -151,7 +152,8 @@ def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
         return None
     needs = []
     for dependency in dependant.dependencies:
-        if dependency.name is None and isinstance(dependency.call, Guard | Idempotent):
+        # A class made of one of them may ask for more.
+        if dependency.name is None and _called(dependency.call) in _SAY_WHAT_WAS_ASKED:
             continue
         need = _compile(dependency, embed=embed)
         if need is None:
@@ -173,6 +175,11 @@ def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
         whole_body=not embed and not _should_embed_body_fields(dependant.body_params),
         request_names=tuple(name for name in names if name),
     )
+
+
+def _called(call: Any) -> Any:
+    """What runs when an object is called."""
+    return getattr(type(call), "__call__", None)  # noqa: B004
 
 
 def _is_coroutine_function(call: Callable[..., Any]) -> bool:

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from fastapi import FastAPI, Request
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette._exception_handler import wrap_app_handling_exceptions
 from starlette.convertors import Convertor, PathConvertor
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
@@ -97,14 +98,18 @@ class RouteIndex:
             return None
         if entry is not _ABSENT:
             return self._found(entry, {})
+        if path.endswith("\n"):  # to the router it may be the path without it
+            return None
         for candidate in self._shaped.get((method, path.count("/")), ()):
             match = candidate.pattern.match(path)
-            if match is not None:
-                given = match.groupdict()
-                convertors = candidate.convertors
-                return self._found(
-                    candidate, {name: convertors[name].convert(given[name]) for name in given}
-                )
+            if match is None:
+                continue
+            if candidate.app is None:
+                return None
+            given, convertors = match.groupdict(), candidate.convertors
+            return self._found(
+                candidate, {name: convertors[name].convert(given[name]) for name in given}
+            )
         return None
 
     def _found(self, entry: _Entry, parameters: dict[str, Any]) -> Found:
@@ -133,7 +138,7 @@ class _Direct:
         try:
             response: ASGIApp = await serve(self._operation, request, self._handler)
         except Exception as error:  # noqa: BLE001  # what has no handler is raised again
-            response = as_the_router(self._app, _raising(error))
+            response = as_the_router(self._app, _failed(request, error))
         await response(scope, receive, send)
 
 
@@ -147,11 +152,16 @@ def as_the_router(app: FastAPI, served: ASGIApp) -> ASGIApp:
     return ExceptionMiddleware(AsyncExitStackMiddleware(served), handlers, debug=app.debug)
 
 
-def _raising(error: Exception) -> ASGIApp:
+def _failed(request: Request, error: Exception) -> ASGIApp:
+    """A route in which `error` was raised; handlers get `request`, whose body was read."""
+
     async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise error
 
-    return fail
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        await wrap_app_handling_exceptions(fail, request)(scope, receive, send)
+
+    return route
 
 
 def _is_plain_json(scope: Scope) -> bool:
@@ -168,7 +178,7 @@ def _entries(app: FastAPI) -> Iterator[_Entry]:
         convertors: dict[str, Convertor[Any]] = dict(context.param_convertors)
         if any(isinstance(each, PathConvertor) for each in convertors.values()):
             return
-        ours = isinstance(route, OperationRoute)
+        ours = isinstance(route, OperationRoute) and _is_searched_as_ours(type(route))
         if not ours and convertors:
             return
         included = context._route_context  # noqa: SLF001 - FastAPI has no public word for it
@@ -186,10 +196,22 @@ def _entries(app: FastAPI) -> Iterator[_Entry]:
 def _app(app: FastAPI, context: RouteContext) -> ASGIApp | None:
     if reads_form(context):
         return None
-    handler = direct_handler(context)
+    handler = direct_handler(context) if _is_built_as_ours(context) else None
     if handler is None:
         return as_the_router(app, context.app)
     return _Direct(app, context, handler)
+
+
+def _is_searched_as_ours(kind: type[OperationRoute]) -> bool:
+    """Whether nothing about the search is of another class's making."""
+    return (kind.matches, kind.handle) == (OperationRoute.matches, OperationRoute.handle)
+
+
+def _is_built_as_ours(context: RouteContext) -> bool:
+    """Whether what serves the route is OperationRoute's, and nothing stands in front of that."""
+    kind = type(context.original_route)
+    ours = getattr(kind, "get_route_handler", None) is OperationRoute.get_route_handler
+    return ours and context.max_body_size is None
 
 
 _ABSENT: Any = object()

@@ -131,11 +131,13 @@ def _outcome(status: int) -> tuple[Outcome, str | None]:
     return Outcome.REFUSED if status < _FAULTS else Outcome.FAILED, f"http_{status}"
 
 
-def _answer(error: Exception, request: Request) -> tuple[int, str]:
-    """Status and code of the answer that `error` becomes."""
+def _answer(error: Exception, request: Request) -> tuple[int, str | None]:
+    """Status and code of the answer that `error` becomes; a redirect has no code."""
     response = answer(error, request.scope)
     if response is None:
         return InternalError.status, InternalError.code
+    if response.status_code < _ERRORS:
+        return response.status_code, None
     return response.status_code, json.decode(response.body)["detail"]
 
 
