@@ -151,7 +151,7 @@ async def test_a_connection_that_was_kept_is_dead_when_its_request_is_over(
 
     @router.get("/pauses", dependencies=[Depends(get_current_user)])
     async def pause(db: AsyncSession = Depends(get_db)) -> list[str]:
-        await db.connection()
+        await db.scalars(select(Popup.name))
         held.set()
         await release.wait()
         return list(await db.scalars(select(Popup.name)))
