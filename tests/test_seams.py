@@ -15,7 +15,7 @@ import pytest
 from tests.administrator import administrator, held
 from tests.conftest import MakeSystem
 from tests.people import GLOBEX, Caller, is_refused, sign_in
-from tests.system import ServiceProcess, System, WorkerProcess, eventually
+from tests.system import PATIENCE, ServiceProcess, System, WorkerProcess, eventually
 
 pytestmark = pytest.mark.database
 
@@ -240,6 +240,24 @@ def test_nothing_is_lost_and_nothing_comes_twice(
     held_jobs = "SELECT kind, failure FROM jobs WHERE held_at IS NOT NULL"
     for database in ("identity", "product"):
         assert frail.sql(database, held_jobs) == []
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)
+def test_a_worker_that_is_told_to_stop_leaves_nothing_begun(frail: System, fact: Fact) -> None:
+    at_work = fact.happen(frail, fact.prepare(frail))
+    eventually("the worker is at work", at_work.arrived)
+    prepared = fact.prepare(frail)
+    worker = worker_of(frail, fact.sender)
+    assert worker.process is not None
+    change = fact.happen(frail, prepared)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 0
+    worker.stop()
+    begun = "SELECT FROM jobs WHERE kind = $1 AND attempts > 0 AND failure IS NULL"
+    assert not frail.sql(database_of(fact.sender), begun, fact.kind), "finished or handed back"
+    worker.up()
+    eventually("the fact arrives", change.arrived)
+    assert change.times() == 1
 
 
 def claimed(system: System, fact: Fact) -> bool:

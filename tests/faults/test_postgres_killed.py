@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import Cluster
+from tests.faults.facts import telling
 from tests.faults.ledger import Outcome
 from tests.faults.server import OwnServer, own_server
 from tests.faults.writers import NO_LIMITS, REFUSED, Writing, writing
@@ -45,13 +46,16 @@ def recovered(at_work: Writing) -> None:
 
 
 def test_the_server_is_killed(stricken: System, server: OwnServer) -> None:
-    with writing(stricken) as at_work:
+    """It is that of both services, and the facts between them wait in it."""
+    with telling(stricken) as facts, writing(stricken) as at_work:
         for _ in range(3):
             at_work.wait_for_more(Outcome.DONE)
+            facts.wait_for_more()
             server.crash()
             at_work.wait_for_more(*REFUSED)
             server.start()
             recovered(at_work)
+        facts.wait_for_more()
 
 
 def test_the_process_of_one_connection_is_killed(stricken: System, server: OwnServer) -> None:

@@ -70,20 +70,32 @@ async def test_wrong_values_of_staff_are_told_of(
     )
 
 
-async def test_a_redirect_that_is_raised_is_no_refusal(
-    admin: asyncpg.Connection, settings: CoreSettings, issuer: TokenIssuer
+@pytest.mark.parametrize(
+    ("method", "outcome", "code"),
+    [("GET", "succeeded", None), ("POST", "refused", "http_307")],
+)
+async def test_a_redirect_that_is_raised_tells_of_no_change(
+    admin: asyncpg.Connection,
+    settings: CoreSettings,
+    issuer: TokenIssuer,
+    method: str,
+    outcome: str,
+    code: str | None,
 ) -> None:
+    """What is raised rolls back whatever was changed."""
     router = APIRouter()
 
-    @router.get("/moved", dependencies=[Depends(RoleChecker(["platform_admin"]))])
+    @router.api_route(
+        "/moved", methods=[method], dependencies=[Depends(RoleChecker(["platform_admin"]))]
+    )
     async def moved() -> None:
         raise HTTPException(307, headers={"location": "/elsewhere"})
 
     async with serve(settings, router) as client:
-        response = await client.get("/moved", headers=staff(issuer))
+        response = await client.request(method, "/moved", headers=staff(issuer))
     assert (response.status_code, response.headers["location"]) == (307, "/elsewhere")
     event = await told_once(admin, response)
-    assert picked(event, "tenant_id", "outcome", "code") == (PLATFORM, "succeeded", None)
+    assert picked(event, "tenant_id", "outcome", "code") == (PLATFORM, outcome, code)
 
 
 @pytest.mark.parametrize(

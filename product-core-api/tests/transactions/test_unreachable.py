@@ -96,6 +96,20 @@ async def test_a_statement_without_an_answer_is_the_same_in_a_session(
         await database.aclose()
 
 
+@pytest.mark.parametrize("shared", [False, True])
+async def test_a_lease_that_outlives_its_database_leaves_no_connection(
+    settings: CoreSettings, *, shared: bool
+) -> None:
+    url = settings.app_database_url.get_secret_value()
+    database = Database(url, pool_size=1, pool_timeout=1.0, application_name="a test")
+    lease = await database.lease()
+    if shared:
+        await lease.sqlalchemy_connection().execute(text("SELECT 1"))
+    await database.aclose()
+    lease.release()
+    assert lease.connection.is_closed()
+
+
 async def test_who_comes_next_does_not_wait_for_what_was_given_up(settings: CoreSettings) -> None:
     """The driver cancels a statement that was given up, which a dead network never confirms."""
     url = settings.app_database_url.get_secret_value()

@@ -203,7 +203,18 @@ def own_rules() -> APIRouter:
     elsewhere = APIRouter(route_class=Elsewhere, dependencies=[PUBLIC])
     elsewhere.get("/elsewhere")(no_name)
     router.include_router(elsewhere)
+    changed = APIRouter(dependencies=[PUBLIC])
+    changed.get("/changed/{name}", name="changed")(behind)
+    changed.routes[0].get_route_handler = refused  # type: ignore[attr-defined]
+    router.include_router(changed)
     return router
+
+
+def refused() -> Handler:
+    async def refuse(_request: Request) -> Response:
+        raise NotFound
+
+    return refuse
 
 
 async def take(thing: Thing) -> Response:
@@ -383,6 +394,7 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/own/checked/one", {}),
     ("GET", "/own/checked/one", {"headers": {"x-office": "yes"}}),
     ("GET", "/own/elsewhere", {}),
+    ("GET", "/own/changed/one", {}),
     ("POST", "/own/by-route", {"json": {"name": "a"}}),
     ("POST", "/own/by-route", {"json": {"name": "a" * 13}}),
     ("POST", "/own/by-inclusion", {"json": {"name": "a" * 13}}),
@@ -454,6 +466,7 @@ def test_what_is_found_and_what_is_left_to_the_router(apps: tuple[ServiceApp, Se
     [
         ("GET", "/own/guarded/one", {}, 404),
         ("GET", "/own/checked/one", {}, 404),
+        ("GET", "/own/changed/one", {}, 404),
         ("POST", "/own/by-route", {"json": {"name": "a" * 13}}, 413),
         ("POST", "/own/by-inclusion", {"json": {"name": "a" * 40}}, 413),
     ],
@@ -483,12 +496,39 @@ async def test_a_route_that_is_added_later_is_found() -> None:
     assert (await ask(app, "GET", "/later?name=x", {}))[0] == 200
 
 
+async def test_a_route_that_decides_itself_what_it_matches_ends_the_index() -> None:
+    class Wide(OperationRoute):
+        @override
+        def matches(self, scope: Any) -> Any:
+            return super().matches({**scope, "path": scope["path"][:5]})
+
+    wide, narrow = APIRouter(route_class=Wide), APIRouter()
+    wide.get("/wide", dependencies=[PUBLIC], name="wide")(no_name)
+    narrow.get("/wide/two", dependencies=[PUBLIC], name="narrow")(no_name)
+    app = ServiceApp()
+    app.include_router(wide)
+    app.include_router(narrow)
+    app.index_routes()
+    assert app.find("GET", "/wide/two") is None
+    assert app.find("GET", "/wide") is None
+
+
+async def test_a_router_keeps_its_own_class_for_routes_that_come_later() -> None:
+    router = APIRouter(route_class=Checked, dependencies=[PUBLIC])
+    app = sample()
+    app.include_router(router)
+    router.get("/late/{name}", name="late_one")(behind)
+    assert (await ask(app, "GET", "/late/one", {}))[0] == 404
+
+
 async def test_a_promise_of_a_response_is_kept() -> None:
     async def broken() -> Response:
         return "text"  # type: ignore[return-value]
 
+    router = APIRouter()
+    router.get("/broken", dependencies=[PUBLIC])(broken)
     app = sample()
     app.router.routes.clear()
-    app.get("/broken", dependencies=[PUBLIC])(broken)
+    app.include_router(router)
     app.index_routes()
     assert (await ask(app, "GET", "/broken", {}))[0] == 500

@@ -133,12 +133,16 @@ async def _refused(pool: Pool) -> AsyncIterator[str]:
 
 
 async def _cancelled(pool: Pool) -> AsyncIterator[str]:
+    begun = asyncio.Event()
+
     async def wait() -> None:
         async with pool.transaction(pool.first) as tx:
+            begun.set()
             await tx.connection.execute("SELECT pg_sleep(30)")
 
     request = asyncio.create_task(wait())
-    await asyncio.sleep(_MOMENT)
+    await begun.wait()
+    await asyncio.sleep(_MOMENT)  # the statement is on its way
     request.cancel()
     with suppress(asyncio.CancelledError):
         await request
@@ -178,7 +182,8 @@ async def _jobs(pool: Pool) -> AsyncIterator[str]:
             yield f"a job of {pool.first} sees rows of {seen}"
     try:
         async with work(PLATFORM).tenant() as tx:
-            yield f"a job without an organization got a transaction, and sees {pool.seen(tx)}"
+            seen = await pool.seen(tx.connection)
+            yield f"a job without an organization got a transaction, and sees rows of {seen}"
     except TenantMissing:
         pass
     async for fault in pool.left_behind("a job"):

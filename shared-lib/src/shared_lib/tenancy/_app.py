@@ -62,7 +62,8 @@ def _adopt(router: APIRouter) -> None:
 
     Only the class changes: FastAPI builds a route's handler anew for each inclusion.
     """
-    router.route_class = OperationRoute
+    if router.route_class is APIRoute:  # another one is somebody's intent, and the gate's affair
+        router.route_class = OperationRoute
     for route in router.routes:
         if type(route) is APIRoute:
             route.__class__ = OperationRoute

@@ -57,11 +57,7 @@ class Lease:
             if is_fit(self.connection) and self._fairy.is_valid:
                 adapter: Any = self._fairy.dbapi_connection
                 adapter.autocommit = False
-                if self._is_shared:
-                    # Whoever kept SQLAlchemy's connection holds a dead one from now on.
-                    self._fairy.close()
-                else:
-                    self._database.keep(self._fairy)
+                self._database.keep(self._fairy, shared=self._is_shared)
             else:
                 _throw_away(self._fairy)
         finally:
@@ -180,10 +176,15 @@ class Database:
         finally:
             lease.release()
 
-    def keep(self, connection: PoolProxiedConnection) -> None:
-        """Called by a lease that ended and leaves its connection fit for the next."""
+    def keep(self, connection: PoolProxiedConnection, *, shared: bool) -> None:
+        """Called by a lease that ended and leaves its connection fit for the next.
+
+        One that was `shared` with SQLAlchemy is checked in: whoever kept it there holds a dead one.
+        """
         if self._closed:
             _throw_away(connection)
+        elif shared:
+            connection.close()
         else:
             self._idle.append(connection)
 

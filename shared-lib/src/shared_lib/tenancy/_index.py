@@ -178,7 +178,10 @@ def _entries(app: FastAPI) -> Iterator[_Entry]:
         convertors: dict[str, Convertor[Any]] = dict(context.param_convertors)
         if any(isinstance(each, PathConvertor) for each in convertors.values()):
             return
-        ours = isinstance(route, OperationRoute) and _is_searched_as_ours(type(route))
+        ours = isinstance(route, OperationRoute)
+        if ours and _has_own(route, "matches"):
+            return
+        ours = ours and not _has_own(route, "handle")
         if not ours and convertors:
             return
         included = context._route_context  # noqa: SLF001 - FastAPI has no public word for it
@@ -202,16 +205,22 @@ def _app(app: FastAPI, context: RouteContext) -> ASGIApp | None:
     return _Direct(app, context, handler)
 
 
-def _is_searched_as_ours(kind: type[OperationRoute]) -> bool:
-    """Whether nothing about the search is of another class's making."""
-    return (kind.matches, kind.handle) == (OperationRoute.matches, OperationRoute.handle)
+def _has_own(route: Any, method: str) -> bool:
+    """Whether a route, or its class, has a method in place of OperationRoute's."""
+    return method in vars(route) or getattr(type(route), method) is not getattr(
+        OperationRoute, method
+    )
 
 
 def _is_built_as_ours(context: RouteContext) -> bool:
-    """Whether what serves the route is OperationRoute's, and nothing stands in front of that."""
-    kind = type(context.original_route)
-    ours = getattr(kind, "get_route_handler", None) is OperationRoute.get_route_handler
-    return ours and context.max_body_size is None
+    """Whether what serves the route is OperationRoute's, and nothing stands in front of that.
+
+    FastAPI builds what serves an included route anew. One that was not included may have been
+    wrapped by whoever made it.
+    """
+    included = context._route_context is not None  # noqa: SLF001 - FastAPI has no public word for it
+    own = _has_own(context.original_route, "get_route_handler")
+    return included and not own and context.max_body_size is None
 
 
 _ABSENT: Any = object()

@@ -117,7 +117,11 @@ async def _perform_recorded(unit: Unit[Tx], request: Request, handler: Handler) 
         raise
     except Exception as error:
         status, code = _answer(error, request)
-        await unit.record_apart(request, _outcome(status)[0], code)
+        outcome = _outcome(status)[0]
+        if outcome is Outcome.SUCCEEDED and unit.operation.writes:
+            # Whatever is answered, what was raised has rolled the change back.
+            outcome, code = Outcome.REFUSED, f"http_{status}"
+        await unit.record_apart(request, outcome, code)
         raise
     if not unit.recorded:
         await unit.record_apart(request, *_outcome(response.status_code))
