@@ -133,19 +133,10 @@ async def _refused(pool: Pool) -> AsyncIterator[str]:
 
 
 async def _cancelled(pool: Pool) -> AsyncIterator[str]:
-    begun = asyncio.Event()
-
-    async def wait() -> None:
-        async with pool.transaction(pool.first) as tx:
-            begun.set()
+    with suppress(TimeoutError):  # what a cancellation becomes outside of the transaction
+        async with asyncio.timeout(None) as request, pool.transaction(pool.first) as tx:
+            request.reschedule(asyncio.get_running_loop().time() + _MOMENT)
             await tx.connection.execute("SELECT pg_sleep(30)")
-
-    request = asyncio.create_task(wait())
-    await begun.wait()
-    await asyncio.sleep(_MOMENT)  # the statement is on its way
-    request.cancel()
-    with suppress(asyncio.CancelledError):
-        await request
     async for fault in pool.left_behind("a cancelled request"):
         yield fault
 

@@ -153,7 +153,7 @@ def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
     needs = []
     for dependency in dependant.dependencies:
         # A class made of one of them may ask for more.
-        if dependency.name is None and _called(dependency.call) in _SAY_WHAT_WAS_ASKED:
+        if dependency.name is None and type(dependency.call).__call__ in _SAY_WHAT_WAS_ASKED:
             continue
         need = _compile(dependency, embed=embed)
         if need is None:
@@ -175,11 +175,6 @@ def _compile(dependant: Dependant, *, embed: bool) -> _Call | None:
         whole_body=not embed and not _should_embed_body_fields(dependant.body_params),
         request_names=tuple(name for name in names if name),
     )
-
-
-def _called(call: Any) -> Any:
-    """What runs when an object is called."""
-    return getattr(type(call), "__call__", None)  # noqa: B004
 
 
 def _is_coroutine_function(call: Callable[..., Any]) -> bool:
