@@ -53,9 +53,14 @@ async def next_mail(identity: Identity, address: str, *, after: int = 0) -> Emai
 
 
 async def worker_is_idle(identity: Identity) -> None:
-    """Wait until every job that is due is done; one that is held is none."""
+    """Wait until every job that is due or begun is done; one that is held is neither."""
     now = datetime.now(UTC)
-    statement = "SELECT count(*) = 0 FROM jobs WHERE run_at <= $1 AND held_at IS NULL"
+    # Whoever claims a job moves its `run_at` into the future: that it was tried tells it from one
+    # that is for later.
+    statement = """
+        SELECT count(*) = 0 FROM jobs
+        WHERE created_at <= $1 AND (run_at <= $1 OR attempts > 0) AND held_at IS NULL
+    """
     await eventually(lambda: identity.admin.fetchval(statement, now))
 
 
