@@ -14,6 +14,7 @@ from shared_lib.tokens import base64url_decode, base64url_encode, json_object
 from tests.edge import (
     CORE,
     IDENTITY,
+    ORIGIN,
     After,
     Before,
     Fault,
@@ -152,6 +153,36 @@ def is_for(audience: str) -> Wanted:
 def form_has(text: str) -> Wanted:
     """Forms with a text in them."""
     return lambda request: text in request.content.decode("latin-1")
+
+
+def has_cookie(request: httpx.Request) -> bool:
+    """Requests that bring a cookie."""
+    return "cookie" in request.headers
+
+
+def cookies_without(part: str) -> Fault:
+    """Cookies that lack an attribute or the beginning of their name."""
+
+    def of(answer: httpx.Response) -> httpx.Response:
+        told = answer.headers.get("set-cookie")
+        if told is None:
+            return answer
+        return changed(
+            answer, headers={"set-cookie": told.replace(f"; {part}", "").removeprefix(part)}
+        )
+
+    return after(at("/token"), of)
+
+
+def let_in(origin: str | None) -> Fault:
+    """A token endpoint that takes the pages of an origin for its own."""
+
+    async def before(request: httpx.Request) -> httpx.Response | None:
+        if has_cookie(request) and request.headers.get("origin") == origin:
+            request.headers["origin"] = ORIGIN
+        return None
+
+    return Fault(before=before)
 
 
 def in_first_key(change: Callable[[Json], object]) -> Fault:
@@ -319,6 +350,16 @@ FAULTS: tuple[tuple[str, Fault], ...] = (
     ("browsers.no_version", headers(anything, server="nginx/1.25.3")),
     ("browsers.no_version", headers(at("/docs"), x_powered_by="Python")),
     ("browsers.cookies", headers(at("/token"), set_cookie="refresh=1; HttpOnly; Path=/")),
+    ("browsers.cookies", cookies_without("Secure")),
+    ("browsers.cookies", cookies_without("HttpOnly")),
+    ("browsers.cookies", cookies_without("SameSite=strict")),
+    ("browsers.cookies", cookies_without("__Host-")),
+    ("browsers.cookie_origin", let_in("https://doctor.example")),
+    ("browsers.cookie_origin", let_in("null")),
+    ("browsers.cookie_origin", let_in(None)),
+    ("browsers.refresh_cookie", headers(form_has("refresh=cookie"), set_cookie=None)),
+    ("browsers.refresh_cookie", body("/token", lambda told: told.update(refresh_token="r"))),
+    ("browsers.refresh_cookie", answered(has_cookie, 400, ERROR)),
     ("browsers.foreign_origin", Fault(after=echo("origin", "access-control-allow-origin"))),
     (
         "browsers.foreign_origin",

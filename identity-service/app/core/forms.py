@@ -1,7 +1,7 @@
 """Requests of OAuth endpoints: forms as RFC 6749 section 3.2 wants them read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -22,6 +22,7 @@ class OAuthRequest:
     parameters: Mapping[str, str]
     authorization: str | None
     origin: str | None
+    cookies: Mapping[str, str] = field(repr=False)
 
     def get(self, name: str) -> str | None:
         """A parameter; one without a value counts as omitted."""
@@ -64,6 +65,7 @@ async def oauth_request(request: Request) -> OAuthRequest:
         parameters=parse_form(await request.body()),
         authorization=request.headers.get("authorization"),
         origin=request.headers.get("origin"),
+        cookies=request.cookies,
     )
 
 

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from app.core import refresh_cookie
 from app.core.access import signed_in
 from app.core.process import CurrentProcess
 from app.modules.sessions import ending, service
@@ -16,19 +17,23 @@ router = APIRouter(tags=["sessions"])
 
 
 @router.post("/logout", dependencies=[signed_in()], status_code=204)
-async def logout(tx: UserTransaction) -> None:
+async def logout(tx: UserTransaction, request: Request, process: CurrentProcess) -> Response:
     """Sign out: end the sign-in session of the access token that is sent.
 
     Its refresh tokens are dead at once, its access tokens here at once and in the core API
-    within seconds.
+    within seconds. The cookie with the refresh token, if it is sent, is taken back.
     """
     await ending.sign_out(tx)
+    return refresh_cookie.forget(process.settings, request)
 
 
 @router.post("/logout/all", dependencies=[signed_in()], status_code=204)
-async def logout_everywhere(tx: UserTransaction) -> None:
+async def logout_everywhere(
+    tx: UserTransaction, request: Request, process: CurrentProcess
+) -> Response:
     """Sign out everywhere: end every sign-in session of the caller, this one too."""
     await ending.sign_out_everywhere(tx)
+    return refresh_cookie.forget(process.settings, request)
 
 
 @router.get("/sessions", dependencies=[signed_in()], response_model=Listing[SessionRead])

@@ -9,7 +9,7 @@ from app.core.process import Process, issued_at
 from app.modules.clients import service as clients
 from app.modules.clients.schemas import Client
 from app.modules.service_accounts.schemas import Machine
-from app.modules.token.schemas import MachineTokenRead
+from app.modules.token.schemas import AccessTokenRead
 from shared_lib.errors import OAuthError
 from shared_lib.tenancy import Tx, Unit
 from shared_lib.tokens import (
@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 async def client_credentials(
     process: Process, unit: Unit[Tx], request: OAuthRequest
-) -> MachineTokenRead:
+) -> AccessTokenRead:
     """A token for what the client itself may do; nothing renews it (section 4.4.3).
 
     Raises OAuthError.
@@ -42,7 +42,7 @@ async def client_credentials(
     else:
         claims = _machine_claims(process, client, client.machine, request, lifetime)
     _log.info("client_token_issued", jti=claims["jti"])
-    return MachineTokenRead(process.sign(claims), lifetime)
+    return AccessTokenRead(process.sign(claims), lifetime)
 
 
 def _own_claims(process: Process, client: Client, request: OAuthRequest, lifetime: int) -> Claims:

@@ -7,6 +7,7 @@ hash. What else may be wrong is said to nobody but the person who knows the pass
 import structlog
 from structlog.contextvars import bind_contextvars
 
+from app.core import refresh_cookie
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest, invalid_request
 from app.core.passwords import Checked
@@ -42,6 +43,7 @@ async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
             description="people do not sign in with a password here",
         )
     _refuse_foreign_page(process, request)
+    refresh_cookie.check_wish(process.settings, request)
     clients.require_web_client(request)
     username, password = account_key(request.require("username")), request.require("password")
     request.get_uuid("tenant_id")

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from structlog.contextvars import bind_contextvars
 
+from app.core import refresh_cookie
 from app.core.database import transaction_of
 from app.core.forms import OAuthRequest
 from app.core.process import Process, issued_at
@@ -46,6 +47,7 @@ class _Answer:
 async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> TokenRead:
     """Exchange a refresh token, perhaps for another organization. Raises OAuthError."""
     client_id = clients.require_web_client(request)
+    request = refresh_cookie.take(process.settings, request)
     refresh_token = request.require("refresh_token")
     request.get_uuid("tenant_id")
     async with unit.transaction() as tx:

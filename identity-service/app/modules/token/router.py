@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from app.core import refresh_cookie
 from app.core.access import public
 from app.core.forms import oauth_request
 from app.core.passwords import SignInBusy
@@ -15,7 +16,9 @@ from app.modules.token.schemas import (
     FORM_PARAMETERS,
     INTROSPECTION_PARAMETERS,
     REVOCATION_PARAMETERS,
+    AccessTokenRead,
     IntrospectionRead,
+    TokenRead,
 )
 from shared_lib.errors import (
     DatabaseUnavailable,
@@ -67,10 +70,14 @@ async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransa
     A form, `application/x-www-form-urlencoded`. Unknown parameters are ignored, parameters
     without a value count as omitted, repeated ones are refused.
     """
-    return Json(
-        await service.issue_token(process, unit, await oauth_request(request)),
-        headers=_NEVER_STORED,
-    )
+    form = await oauth_request(request)
+    answer = await service.issue_token(process, unit, form)
+    if not (isinstance(answer, TokenRead) and refresh_cookie.is_wished(form)):
+        return Json(answer, headers=_NEVER_STORED)
+    alone = AccessTokenRead(answer.access_token, answer.expires_in)
+    response = Json(alone, headers=_NEVER_STORED)
+    refresh_cookie.keep(process.settings, response, answer.refresh_token)
+    return response
 
 
 @router.post(

@@ -22,8 +22,10 @@ class TokenRead:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineTokenRead:
-    """An access token of a program; no refresh token goes with it (RFC 6749 section 4.4.3)."""
+class AccessTokenRead:
+    """An access token alone: of a program, which nothing renews (RFC 6749 section 4.4.3), or of a
+    person whose refresh token is in a cookie.
+    """
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -65,7 +67,11 @@ FORM_PARAMETERS = {
     f"`{CLIENT_CREDENTIALS}`, `{TOKEN_EXCHANGE}`",
     "username": "Password: the address",
     "password": "Password: the password",
-    "refresh_token": "Refresh: the token, good for one use",
+    "refresh_token": "Refresh: the token, good for one use; unless it is in the cookie",
+    "refresh": (
+        "Password and refresh: `cookie` has the refresh token come and go in an HttpOnly cookie, "
+        "for pages of the allowed origins"
+    ),
     "tenant_id": (
         "The organization that the token is for. Password: the one used last if not given; "
         "refresh: the present one if not given; exchange: required"

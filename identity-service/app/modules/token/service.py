@@ -18,8 +18,8 @@ from app.modules.token.schemas import (
     PASSWORD,
     REFRESH_TOKEN,
     TOKEN_EXCHANGE,
+    AccessTokenRead,
     ExchangedTokenRead,
-    MachineTokenRead,
     TokenRead,
 )
 from shared_lib.errors import OAuthError
@@ -32,7 +32,7 @@ PUBLISHED_GRANTS = (REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE)
 
 _log = structlog.get_logger(__name__)
 
-AnyToken = TokenRead | MachineTokenRead | ExchangedTokenRead
+AnyToken = TokenRead | AccessTokenRead | ExchangedTokenRead
 _Grant = Callable[[Process, Unit[Tx], OAuthRequest], Awaitable[AnyToken]]
 _GRANTS: dict[str, _Grant] = {
     PASSWORD: sign_in,

@@ -16,6 +16,7 @@ from shared_lib.doctor import (
     _flood,
     _keys,
     _reach,
+    _refresh_cookie,
     _revocation,
     _token_endpoint,
     _tokens,
@@ -35,6 +36,7 @@ _REST = (
     *_revocation.EXAMINATIONS,
     *_flood.EXAMINATIONS,
     *_browsers.EXAMINATIONS,
+    *_refresh_cookie.EXAMINATIONS,
     *_database.EXAMINATIONS,
 )
 EXAMINATIONS = (*_REACH, *_REST)

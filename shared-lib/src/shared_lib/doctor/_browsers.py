@@ -1,12 +1,13 @@
 """What browsers are told: security headers, cookies, CORS, and nothing about the inside."""
 
 import re
+from contextlib import suppress
 
 import httpx
 
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.doctor._examination import examination
-from shared_lib.doctor._issuing import issued, token_answer
+from shared_lib.doctor._issuing import cookie_answer, issued, token_answer
 
 _SECTION = "browsers"
 _YEAR = 31_536_000
@@ -111,8 +112,11 @@ async def no_version(deployment: Deployment) -> list[str]:
     "ASVS 3.3.1 to 3.3.4, RFC 6265 §4.1.2",
 )
 async def cookies(deployment: Deployment) -> list[str]:
+    answers = [*await deployment.pages(), *await _signed_in(deployment)]
+    with suppress(NotLookedAt):
+        answers.append(("identity /token for a page", await cookie_answer(deployment)))
     faults = []
-    for where, answer in [*await deployment.pages(), *await _signed_in(deployment)]:
+    for where, answer in answers:
         for cookie in answer.headers.get_list("set-cookie"):
             name = cookie.partition("=")[0]
             attributes = {part.strip().partition("=")[0].lower() for part in cookie.split(";")[1:]}

@@ -108,8 +108,10 @@ class Deployment:
             yield self.core
 
     async def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
-        """One request. Raises httpx.HTTPError."""
-        return await self._http.request(method, url, **options)
+        """One request, which brings no cookie but its own. Raises httpx.HTTPError."""
+        answer = await self._http.request(method, url, **options)
+        self._http.cookies.clear()
+        return answer
 
     async def get(self, place: Place, path: str) -> httpx.Response:
         """GET without a token; asked once."""
@@ -163,11 +165,16 @@ class Deployment:
         return url
 
     async def form(
-        self, endpoint: str, auth: tuple[str, str] | None = None, **form: str
+        self,
+        endpoint: str,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **form: str,
     ) -> httpx.Response:
         """Send a form to the endpoint that the metadata name so."""
         url = await self.endpoint(endpoint)
-        return await self.ask("POST", url, data=form, **({"auth": auth} if auth else {}))
+        options = {"auth": auth} if auth else {}
+        return await self.ask("POST", url, data=form, headers=headers, **options)
 
     async def once(self, key: str, make: Callable[[], Awaitable[T]]) -> T:
         """What `make` returns or raises, which happens once for a key."""

@@ -9,7 +9,15 @@ import httpx
 from shared_lib.doctor._deployment import Deployment, NotLookedAt
 from shared_lib.tokens import base64url_decode, json_object
 
-__all__ = ["Issued", "ask_for_token", "end_with", "issued", "read_token", "token_answer"]
+__all__ = [
+    "Issued",
+    "ask_for_token",
+    "cookie_answer",
+    "end_with",
+    "issued",
+    "read_token",
+    "token_answer",
+]
 
 _NO_CREDENTIALS = "no credentials were given"
 
@@ -42,6 +50,31 @@ async def ask_for_token(deployment: Deployment) -> httpx.Response:
             "token_endpoint", auth=target.client, grant_type="client_credentials"
         )
     raise NotLookedAt(_NO_CREDENTIALS)
+
+
+async def cookie_answer(deployment: Deployment) -> httpx.Response:
+    """The answer to a page of the deployment's own origin that wants its refresh token in a cookie.
+
+    Raises NotLookedAt without a person or an origin, and when no token is issued.
+    """
+    target = deployment.target
+
+    async def make() -> httpx.Response:
+        if target.person is None or target.origin is None:
+            raise NotLookedAt("no person was given" if target.origin else "no origin was given")
+        await issued(deployment)  # credentials that are wrong are tried once
+        username, password = target.person
+        answer = await deployment.form(
+            "token_endpoint",
+            headers={"Origin": target.origin},
+            username=username,
+            password=password,
+            refresh="cookie",
+        )
+        read_token(deployment, answer)
+        return answer
+
+    return await deployment.once("cookie", make)
 
 
 def read_token(deployment: Deployment, answer: httpx.Response) -> Issued:

@@ -22,7 +22,7 @@ async def error_form(deployment: Deployment) -> list[str]:
         ("a refresh token is missing", {"grant_type": "refresh_token"}),
         ("a refresh token is none", {"grant_type": "refresh_token", "refresh_token": _token()}),
     ):
-        answer = await deployment.form("token_endpoint", None, **form)
+        answer = await deployment.form("token_endpoint", None, None, **form)
         wanted = "invalid_grant" if "refresh_token" in form else "invalid_request"
         faults += [f"when {what}: {fault}" for fault in _error_faults(answer, wanted)]
     return faults

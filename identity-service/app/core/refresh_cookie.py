@@ -1,0 +1,87 @@
+"""The refresh token in a cookie, for pages: `refresh=cookie` asks for it, at each request anew.
+
+No script can read such a cookie (RFC 6265 section 4.1.2.6), and one whose name begins with
+`__Host-` belongs to this host alone. A browser sends it with whatever any page of the site asks
+for, so the page's origin must be one that may call us; and nobody's cookie is looked at who does
+not ask for that.
+"""
+
+from dataclasses import replace
+
+from fastapi import Request, Response
+
+from app.core.forms import OAuthRequest, invalid_request
+from app.core.settings import IdentitySettings
+from shared_lib.errors import OAuthError
+
+__all__ = ["check_wish", "cookie_name", "forget", "is_wished", "keep", "take"]
+
+_WISH = "cookie"
+_PLAIN, _OF_THIS_HOST = "refresh", "__Host-refresh"
+
+
+def cookie_name(settings: IdentitySettings) -> str:
+    """`__Host-refresh`; over http, which is for development, browsers would drop that."""
+    return _OF_THIS_HOST if _is_secure(settings) else _PLAIN
+
+
+def is_wished(request: OAuthRequest) -> bool:
+    """Whether the refresh token goes by the cookie. Raises OAuthError `invalid_request`."""
+    wish = request.get("refresh")
+    if wish not in (None, _WISH):
+        raise invalid_request("invalid_parameter", f"refresh must be {_WISH}")
+    return wish is not None
+
+
+def check_wish(settings: IdentitySettings, request: OAuthRequest) -> None:
+    """Refuse the cookie to a page of another origin, and to what names none.
+
+    Raises OAuthError `invalid_request`. Browsers name the origin of every POST (Fetch standard).
+    """
+    if is_wished(request) and request.origin not in settings.allowed_origins:
+        raise invalid_request(
+            "origin_not_allowed", "the cookie is for pages of the allowed origins only"
+        )
+
+
+def take(settings: IdentitySettings, request: OAuthRequest) -> OAuthRequest:
+    """`request` with the refresh token of the cookie, if it asks for that. Raises OAuthError."""
+    if not is_wished(request):
+        return request
+    check_wish(settings, request)
+    if request.get("refresh_token") is not None:
+        raise invalid_request(
+            "invalid_parameter", "refresh_token is sent in the cookie or the form"
+        )
+    sent = request.cookies.get(cookie_name(settings))
+    if not sent:
+        raise OAuthError(
+            "invalid_grant", code="refresh_cookie_missing", description="there is no cookie"
+        )
+    return replace(request, parameters={**request.parameters, "refresh_token": sent})
+
+
+def keep(settings: IdentitySettings, response: Response, refresh_token: str) -> None:
+    """Have the browser keep a refresh token for as long as it lives unused."""
+    response.set_cookie(
+        cookie_name(settings),
+        refresh_token,
+        max_age=settings.refresh_idle,
+        secure=_is_secure(settings),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def forget(settings: IdentitySettings, request: Request) -> Response:
+    """The empty answer to who signed out; the browser drops the cookie, if it sent one."""
+    response = Response(status_code=204)
+    if cookie_name(settings) in request.cookies:
+        response.delete_cookie(
+            cookie_name(settings), secure=_is_secure(settings), httponly=True, samesite="strict"
+        )
+    return response
+
+
+def _is_secure(settings: IdentitySettings) -> bool:
+    return settings.issuer.startswith("https://")

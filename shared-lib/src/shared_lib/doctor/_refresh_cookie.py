@@ -1,0 +1,64 @@
+"""The refresh token in a cookie: pages cannot read it, and foreign ones cannot use it."""
+
+import httpx
+
+from shared_lib.doctor._deployment import Deployment, NotLookedAt
+from shared_lib.doctor._examination import examination
+from shared_lib.doctor._issuing import cookie_answer
+
+_SECTION = "browsers"
+_ORIGINS = {"a foreign origin": "https://doctor.example", "no origin": "null", "nobody": None}
+
+
+@examination(
+    _SECTION, "a page gets its refresh token in a cookie, and only there", "RFC 6265 §4.1.2.6"
+)
+async def refresh_cookie(deployment: Deployment) -> list[str]:
+    first = await cookie_answer(deployment)
+    faults = _told_faults("sign-in", first)
+    if not faults:
+        second = await _refresh(deployment, first, deployment.target.origin)
+        if not second.is_success:
+            return [f"the cookie is refused with {second.status_code}"]
+        faults = _told_faults("a refresh", second)
+    return faults
+
+
+@examination(_SECTION, "no page of a foreign origin can use the cookie", "ASVS 3.5.1")
+async def cookie_origin(deployment: Deployment) -> list[str]:
+    answer = await cookie_answer(deployment)
+    if not _cookies_of(answer):
+        raise NotLookedAt("no cookie was set")
+    return [
+        f"{who} is given a token for it"
+        for who, origin in _ORIGINS.items()
+        if (await _refresh(deployment, answer, origin)).is_success
+    ]
+
+
+# The foreign pages first: a cookie that was used is no good any more.
+EXAMINATIONS = (cookie_origin, refresh_cookie)
+
+
+async def _refresh(
+    deployment: Deployment, answer: httpx.Response, origin: str | None
+) -> httpx.Response:
+    headers = {"Cookie": "; ".join(_cookies_of(answer))}
+    if origin is not None:
+        headers["Origin"] = origin
+    return await deployment.form(
+        "token_endpoint", headers=headers, grant_type="refresh_token", refresh="cookie"
+    )
+
+
+def _cookies_of(answer: httpx.Response) -> list[str]:
+    return [cookie.partition(";")[0] for cookie in answer.headers.get_list("set-cookie")]
+
+
+def _told_faults(what: str, answer: httpx.Response) -> list[str]:
+    faults = []
+    if not _cookies_of(answer):
+        faults.append(f"{what} sets no cookie")
+    if "refresh_token" in answer.json():
+        faults.append(f"{what} tells the page its refresh token")
+    return faults
