@@ -140,7 +140,10 @@ def make_settings(
         "allowed_origins": ("http://localhost:3000",),
         "database_pool_size": 4,
         "revocation_probe_seconds": 3600,
-        **dict.fromkeys(("mail_limit_address", "sign_in_limit_address"), "off"),  # all have one
+        # All tests have one client address.
+        **dict.fromkeys(
+            ("mail_limit_address", "sign_in_limit_address", "rate_limit_address"), "off"
+        ),
         **ARGON2,
     }
     urls = {

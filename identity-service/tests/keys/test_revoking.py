@@ -138,7 +138,7 @@ async def test_other_processes_sign_and_accept_it_no_longer(
         async def is_refused() -> bool:
             return not await is_alive(elsewhere, token)
 
-        await eventually(is_refused, 5)
+        await eventually(is_refused)
         assert await published(elsewhere) == await published(own)
         assert await is_alive(own, await token_of(elsewhere))
 

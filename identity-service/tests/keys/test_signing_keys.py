@@ -23,7 +23,7 @@ from tests.conftest import (
     running,
 )
 
-FAST = {"jwks_max_age": 1, "key_margin": 4}
+FAST = {"jwks_max_age": 1, "key_margin": 12}
 
 
 async def phasezero(settings: IdentitySettings, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -31,9 +31,8 @@ from tests.team import make_team, told
 async def service_alone(
     cluster: Cluster, database: str, core: CoreReceiver, mail: Any
 ) -> AsyncIterator[Identity]:
-    """The service without a worker; `core` has a port, and listens when the test lets it."""
-    with core.listening():
-        settings = make_settings(cluster, database, core.url, mail_directory=mail)
+    """The service without a worker; `core` listens when the test lets it."""
+    settings = make_settings(cluster, database, core.url, mail_directory=mail)
     admin = await asyncpg.connect(cluster.admin_url(database))
     async with running(settings) as app, client_of(app) as client:
         yield Identity(app, client, admin, settings)
@@ -60,8 +59,10 @@ async def test_a_core_that_is_down_is_told_the_state_of_when_it_is_back(
         async with working(identity.settings):
             tried = "SELECT bool_and(attempts > 1) FROM jobs WHERE kind = 'tell_member'"
             await eventually(lambda: identity.admin.fetchval(tried))
-            assert (await team["owner"].call("DELETE", path)).status_code == 204
-            with core.listening():
+        # What a worker has in its hands when it is told to end, it ends.
+        assert (await team["owner"].call("DELETE", path)).status_code == 204
+        with core.listening():
+            async with working(identity.settings):
                 await until_done(identity)
         facts = told(core, team.organization.id, team["viewer"].id)
         assert facts

@@ -34,7 +34,16 @@ async def measuring(
 
 
 async def told(client: httpx.AsyncClient) -> Told:
-    response = await client.get("/health/ready")
+    """What health says of the bound; asked again where the machine was too slow to say."""
+    answers: list[httpx.Response] = []
+
+    async def answered() -> bool:
+        answers.append(await client.get("/health/ready"))
+        told = answers[-1].json().get("details", {}).get("revocation", {})
+        return answers[-1].status_code == 200 and "bound_seconds" in told
+
+    await eventually(answered)
+    response = answers[-1]
     assert response.status_code == 200, response.text
     answer: Told = response.json()
     bound: Told = answer["details"]["revocation"]
@@ -56,6 +65,11 @@ def holds(bound: Told) -> bool:
     return bool(bound["status"] == "ok" and bound["measured_seconds_ago"] < 3)
 
 
+def is_late(bound: Told) -> bool:
+    # By how much is told in tenths of a second.
+    return bool(bound["status"] == "degraded" and (bound["measured_seconds"] or 0) > 2)
+
+
 async def test_it_is_measured_again_and_again(
     cluster: Cluster, own_database: str, own_core: CoreReceiver
 ) -> None:
@@ -63,7 +77,7 @@ async def test_it_is_measured_again_and_again(
         async with measuring(cluster, own_database, own_core) as client:
             first = await told(client)
             assert (first["status"], first["measured_seconds"]) == ("degraded", None)
-            await eventually(when(client, holds), 20)
+            await eventually(when(client, holds))
             bound = await told(client)
             assert 0 < bound["measured_seconds"] <= 2
             assert bound["exceeded_by_seconds"] == 0
@@ -72,7 +86,7 @@ async def test_it_is_measured_again_and_again(
             async def another() -> bool:
                 return len(own_core.received) >= probes + 2
 
-            await eventually(another, 20)
+            await eventually(another)
     revoked = [each for sent in own_core.received for each in sent.body.get("revocations", [])]
     assert {each["kind"] for each in revoked} == {"session"}
     assert len({each["subject_id"] for each in revoked}) == len(revoked), "nobody's, each time anew"
@@ -84,38 +98,31 @@ async def test_a_core_that_goes_on_accepting_exceeds_it(
     own_core.deaf = True
     with own_core.listening():
         async with measuring(cluster, own_database, own_core) as client:
-            await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > 0), 20)
-            bound = await told(client)
-            assert bound["status"] == "degraded"
-            assert bound["measured_seconds"] > 2
+            await eventually(when(client, is_late))
             own_core.deaf = False
-            await eventually(when(client, holds), 20)
+            await eventually(when(client, holds))
 
 
 async def test_what_cannot_be_delivered_exceeds_it_by_its_age(
     cluster: Cluster, own_database: str, own_core: CoreReceiver
 ) -> None:
     """With nobody signing out, too; and it recovers without a hand."""
-    with own_core.listening():
-        pass
     async with measuring(cluster, own_database, own_core) as client:
-        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > 0.5), 30)
+        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > 0.5))
         before = await told(client)
         assert before["status"] == "degraded"
         further = before["exceeded_by_seconds"] + 0.5
-        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > further), 30)
+        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > further))
         with own_core.listening():
-            await eventually(when(client, holds), 30)
+            await eventually(when(client, holds))
 
 
 async def test_one_thing_waits_however_long_the_core_is_away(
     cluster: Cluster, own_database: str, own_core: CoreReceiver
 ) -> None:
-    with own_core.listening():
-        pass
     admin = await asyncpg.connect(cluster.admin_url(own_database))
     async with measuring(cluster, own_database, own_core) as client:
-        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > 2), 30)
+        await eventually(when(client, lambda bound: bound["exceeded_by_seconds"] > 2))
         waiting = "SELECT count(*) FROM jobs WHERE kind = 'send_revocation'"
         assert await admin.fetchval(waiting) == 1
     await admin.close()

@@ -1,7 +1,6 @@
 """Password sign-in: who gets in, where it leads, and what the refusals give away."""
 
 import asyncio
-import time
 from uuid import UUID
 
 import httpx
@@ -13,8 +12,6 @@ from shared_lib.ids import uuid7
 from shared_lib.testing.mail import REAL_MAIL
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import PASSWORD, Identity, client_of, make_settings, running
-
-SLOW = {"argon2_memory_kib": 65536, "argon2_iterations": 8}
 
 
 def claims_in(answer: dict[str, str]) -> dict[str, object]:
@@ -236,53 +233,6 @@ async def test_somebody_shut_out_while_the_hash_was_computed_stays_out(
         done, _ = await asyncio.wait([attempt], timeout=0.5)
         assert not done
     refused(await attempt, "invalid_grant", "invalid_credentials")
-
-
-async def test_sign_ins_are_bounded_and_the_others_go_on(
-    cluster: Cluster, database_name: str, identity: Identity
-) -> None:
-    """One hash at a time and one that waits: the rest get 503, and other requests are answered
-    while a hash is computed.
-    """
-    core_url, bounds = identity.settings.core_url, {"argon2_concurrency": 1, "argon2_queue": 1}
-    settings = make_settings(cluster, database_name, core_url, **bounds, **SLOW)
-    async with running(settings) as app, client_of(app) as client:
-        forms = [{"username": f"{number}@example.com", "password": "x"} for number in range(6)]
-        started = time.perf_counter()
-        attempts = [asyncio.create_task(client.post("/token", data=form)) for form in forms]
-        slowest = 0.0
-        while not all(attempt.done() for attempt in attempts):
-            asked = time.perf_counter()
-            assert (await client.get("/health/live")).status_code == 200
-            await asyncio.sleep(0)
-            slowest = max(slowest, time.perf_counter() - asked)
-        total = time.perf_counter() - started
-        statuses = sorted([(await attempt).status_code for attempt in attempts])
-        assert statuses == [400, 400, 503, 503, 503, 503]
-        busy = next(each for each in attempts if each.result().status_code == 503).result()
-        assert busy.json()["detail"] == "sign_in_busy"
-        assert busy.headers["retry-after"]
-        # Two hashes one after the other, and no other request waited as long as one of them.
-        assert slowest < total / 3
-
-
-async def test_no_transaction_waits_for_a_hash(
-    cluster: Cluster, database_name: str, identity: Identity
-) -> None:
-    settings = make_settings(cluster, database_name, identity.settings.core_url, **SLOW)
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND usename = 'identity_auth' AND state LIKE 'idle in transaction%'"
-        " AND clock_timestamp() - state_change > interval '100 ms'"
-    )
-    async with running(settings) as app, client_of(app) as client:
-        form = {"username": "nobody@example.com", "password": "wrong"}
-        attempt = asyncio.create_task(client.post("/token", data=form))
-        looks = 0
-        while not attempt.done():
-            assert await identity.admin.fetchval(waiting) == 0
-            looks += 1
-        assert looks > 10
 
 
 async def test_sessions_are_kept_with_what_the_token_says(identity: Identity) -> None:
