@@ -1,39 +1,10 @@
 #!/usr/bin/env bash
 # The walk of README.md against running services with the demo data, checked at each step. It
-# leaves the organizations as it found them and may be repeated. Needs curl and python3.
-#   CORE_URL, IDENTITY_URL   where the services answer (default: http://localhost:$CORE_PORT and
-#                            http://localhost:$IDENTITY_PORT, else those of `make up`)
+# leaves the organizations as it found them and may be repeated. See steps.sh for what it needs.
 #   REVOCATION_SECONDS       how long signing out may take to reach the core (default 5)
-set -euo pipefail
-CORE=${CORE_URL:-http://localhost:${CORE_PORT:-8000}}/api/v1
-IDENTITY=${IDENTITY_URL:-http://localhost:${IDENTITY_PORT:-8001}}
+# shellcheck source=infra/container/steps.sh
+. "$(dirname "$0")/steps.sh"
 REVOCATION_SECONDS=${REVOCATION_SECONDS:-5}
-body=$(mktemp)
-trap 'rm -f "$body"' EXIT
-
-# expect STATUS[/CODE] WHAT CURL-ARGUMENTS…: the answer's body is kept in $body.
-expect() {
-  local wanted=$1 what=$2 found
-  shift 2
-  found=$(curl -sS --max-time 20 -o "$body" -w '%{http_code}' "$@")
-  if [ "$found" -ge 400 ]; then found=$found/$(json '["detail"]' || true); fi
-  if [ "$found" != "$wanted" ]; then
-    echo "FAILED: $what: $found, not $wanted: $(cat "$body")" >&2
-    exit 1
-  fi
-  printf '%-24s %s\n' "$found" "$what"
-}
-
-json() { python3 -c "import json; print(json.load(open('$body'))$1)"; }
-
-as() { printf 'Authorization: Bearer %s' "$1"; }
-
-sign_in() { # sign_in ADDRESS PASSWORD: the access token in $signed_in
-  expect 200 "$1 signs in" "$IDENTITY/token" -d "username=$1" -d "password=$2"
-  signed_in=$(json '["access_token"]')
-}
-
-JSON='Content-Type: application/json'
 
 sign_in owner@acme.example.com demo-password-123; owner=$signed_in
 expect 200 "she lists popups" "$CORE/popups" -H "$(as "$owner")"
