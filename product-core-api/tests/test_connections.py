@@ -1,6 +1,7 @@
 """Pooled connections carry nothing to the next organization, and each check finds its fault."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,6 +11,7 @@ from shared_lib.audit import PLATFORM
 from shared_lib.checks import Check, CheckState
 from shared_lib.ids import uuid7
 from shared_lib.prove import check_connections
+from shared_lib.tenancy import opening_batch
 from shared_lib.testing.postgres import Cluster
 from tests.operations import insert_event
 
@@ -20,12 +22,47 @@ FAULTS = {
     "refused": "CREATE OR REPLACE PROCEDURE admit(is_client integer, writes integer,"
     " modes integer, token_tenant uuid, sid uuid, issued_at bigint, signing_key uuid DEFAULT NULL)"
     " LANGUAGE plpgsql AS 'BEGIN NULL; END'",
-    "cancelled": "ALTER ROLE product_app IN DATABASE {name} SET app.current_tenant = '{tenant}'",
-    "failed": "ALTER ROLE product_app IN DATABASE {name} SET app.current_tenant = '{tenant}'",
-    "savepoints": "ALTER ROLE product_app IN DATABASE {name} SET app.current_tenant = '{tenant}'",
+    **dict.fromkeys(
+        ("cancelled", "failed", "savepoints"),
+        "ALTER ROLE product_app IN DATABASE {name} SET app.current_tenant = '{tenant}'",
+    ),
     "jobs": "ALTER POLICY organizations_app ON organizations USING (true)",
     "injections": "GRANT EXECUTE ON FUNCTION set_config TO product_app",
 }
+
+
+Patch = pytest.MonkeyPatch
+
+
+def sets_for_the_session(patch: Patch) -> None:
+    """The tenant outlives the transaction."""
+
+    def batch(*arguments: Any, **options: Any) -> str:
+        return opening_batch(*arguments, **options).replace("SET LOCAL", "SET")
+
+    patch.setattr("shared_lib.tenancy._background.opening_batch", batch)
+
+
+def rolls_nothing_back(patch: Patch) -> None:
+    """What was begun stays open in a connection that goes back to the pool."""
+
+    async def nothing(_: object) -> None:
+        return
+
+    patch.setattr("shared_lib.tenancy._database.Lease.roll_back", nothing)
+    patch.setattr("shared_lib.tenancy._database.is_fit", lambda _: True)
+
+
+def takes_jobs_of_nobody(patch: Patch) -> None:
+    """A job without an organization is given a transaction."""
+    patch.setattr("shared_lib.jobs._work.PLATFORM", None)
+
+
+CODE_FAULTS = (
+    *((sets_for_the_session, name) for name in ("recycled", "savepoints", "jobs")),
+    *((rolls_nothing_back, name) for name in ("refused", "cancelled", "failed")),
+    (takes_jobs_of_nobody, "jobs"),
+)
 
 
 class Installation:
@@ -71,6 +108,19 @@ async def test_each_fault_is_noticed(installation: Installation, name: str) -> N
     await installation.found()
     tenant = installation.tenants[0]
     await installation.admin.execute(FAULTS[name].format(name=installation.name, tenant=tenant))
+    found = {check.name: check.faults for check in await installation.check()}
+    assert found[name]
+
+
+@pytest.mark.parametrize(("fault", "name"), CODE_FAULTS)
+async def test_each_fault_of_the_code_is_noticed(
+    installation: Installation,
+    monkeypatch: Patch,
+    fault: Callable[[Patch], None],
+    name: str,
+) -> None:
+    await installation.found()
+    fault(monkeypatch)
     found = {check.name: check.faults for check in await installation.check()}
     assert found[name]
 

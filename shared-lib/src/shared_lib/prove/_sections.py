@@ -1,6 +1,6 @@
 """The sections of `prove` that work on databases, as checks."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import asyncpg
 
@@ -8,7 +8,7 @@ from shared_lib.checks import Check
 from shared_lib.postgres import driver_url
 from shared_lib.prove._behaviour import behaviour_of
 from shared_lib.prove._catalogue import read_catalogue
-from shared_lib.prove._connections import CONNECTION_CHECKS, open_pool
+from shared_lib.prove._connections import CONNECTION_CHECKS, Pool, open_pool
 from shared_lib.prove._declared import declared_in, keys_declared_in
 from shared_lib.prove._rules import RULES
 from shared_lib.tables import Kind, Predicate, declaration_faults, key_faults
@@ -76,7 +76,7 @@ async def check_connections(administrator_url: str, app_url: str, database: str)
     try:
         async with open_pool(administrator, app_url, database, _read_by_app(database)) as pool:
             return [
-                Check(section, name, says, tuple([fault async for fault in check(pool)]))
+                Check(section, name, says, await _faults_of(check, pool))
                 for name, (says, check) in CONNECTION_CHECKS.items()
             ]
     except LookupError as error:
@@ -84,6 +84,17 @@ async def check_connections(administrator_url: str, app_url: str, database: str)
         return [Check(section, "connections", says, skipped=str(error))]
     finally:
         await administrator.close()
+
+
+async def _faults_of(check: Callable[[Pool], AsyncIterator[str]], pool: Pool) -> tuple[str, ...]:
+    """What `check` finds; what a connection was left with may keep it from getting to its end."""
+    faults = []
+    try:
+        async for fault in check(pool):
+            faults.append(fault)  # noqa: PERF401  kept when the next step fails
+    except Exception as error:  # noqa: BLE001  whatever it is, the check did not hold
+        faults.append(f"it did not get to its end: {error!r}")
+    return tuple(faults)
 
 
 def _says(database: str, table: str) -> str:
