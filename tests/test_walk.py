@@ -82,6 +82,7 @@ def test_a_popup_lives_and_goes(owner: Caller) -> None:
     assert refusal(owner.core("GET", path)) == (404, "popup_not_found")
 
 
+# T5
 def test_a_viewer_reads_only(system: System, owner: Caller) -> None:
     viewer = sign_in(system, "viewer@acme.example.com")
     popup = owner.core("GET", "/popups").json()["results"][0]

@@ -126,6 +126,7 @@ async def test_there_is_no_difference(admin: asyncpg.Connection) -> None:
     assert await catalogue_faults(admin, metadata, DATABASE) == []
 
 
+# T3
 @pytest.mark.parametrize("change", DIFFERENCES)
 async def test_each_difference_is_named(admin: asyncpg.Connection, change: str) -> None:
     async with rolled_back(admin, change):

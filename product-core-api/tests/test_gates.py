@@ -51,6 +51,7 @@ async def both_sessions(
     """Staff who ask for an organization's rows."""
 
 
+# T6
 @pytest.mark.parametrize(
     ("endpoint", "options", "fault"),
     [

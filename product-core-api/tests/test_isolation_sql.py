@@ -127,6 +127,7 @@ def test_every_tenant_table_is_tried() -> None:
     assert set(TENANT_TABLES) == set(INSERTS) == set(UPDATES) == set(ALLOWED)
 
 
+# T4
 async def test_the_role_of_requests_is_bound(app_role: asyncpg.Connection) -> None:
     row = await app_role.fetchrow(
         "SELECT rolname, rolsuper, rolbypassrls, (SELECT count(*) FROM pg_class"
@@ -196,6 +197,7 @@ async def test_nothing_can_be_truncated(app_role: asyncpg.Connection, table: str
         await app_role.execute(f"TRUNCATE {table} CASCADE")
 
 
+# T2
 async def test_an_expression_cannot_switch_the_tenant(
     app_role: asyncpg.Connection, worlds: tuple[World, World]
 ) -> None:

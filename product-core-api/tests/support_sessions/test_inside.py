@@ -17,6 +17,7 @@ pytestmark = pytest.mark.database
 REVOKED = (401, "token_revoked")
 
 
+# T11
 async def test_reads_work_and_writes_do_not(admin: asyncpg.Connection, tenant: Tenant) -> None:
     popup_id = await insert_popup(admin, tenant.id, "Night Library")
     agent = await enter(admin, tenant)

@@ -37,6 +37,7 @@ async def test_a_refused_admission_poisons_no_connection(
             assert served.status_code == 200
 
 
+# T1
 async def test_a_recycled_connection_carries_nothing_over(
     serve_core: Serve, tenant: Tenant, other: Tenant
 ) -> None:
