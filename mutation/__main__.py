@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -162,4 +163,6 @@ def _shows_in_behaviour(verdict: Verdict) -> bool:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C does: the suites that run end with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())
