@@ -37,6 +37,7 @@ from shared_lib.tenancy import (
     check_operations,
     current_tenant_id,
     oauth_paths,
+    wait_for_database,
 )
 from shared_lib.web import install_docs, install_middleware
 
@@ -87,10 +88,14 @@ async def _start(process: Process, closing: AsyncExitStack) -> None:
     Raises KeysUndecryptable when a stored key cannot be opened: a new one in its place would sign
     everybody out.
     """
-    await process.keyring.start()
+    await wait_for_database(process.keyring.start)
     closing.push_async_callback(process.keyring.aclose)
-    async with process.databases.worker.connection() as own:
-        await clients.ensure_core_account(own, process.settings)
+
+    async def ensure_core_account() -> None:
+        async with process.databases.worker.connection() as own:
+            await clients.ensure_core_account(own, process.settings)
+
+    await wait_for_database(ensure_core_account)
 
 
 def _include_routers(app: FastAPI, process: Process) -> None:

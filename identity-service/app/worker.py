@@ -38,7 +38,7 @@ from shared_lib.jobs import MAIL, URGENT, Backoff, Every, JobKind, Worker, Worke
 from shared_lib.logging import configure_logging
 from shared_lib.mail import mail_kind, make_mailer
 from shared_lib.settings import SettingsError
-from shared_lib.tenancy import check_database
+from shared_lib.tenancy import check_database, wait_for_database
 
 _PATIENT = Backoff(longest=900)
 KINDS: tuple[JobKind, ...] = (
@@ -103,7 +103,7 @@ async def worker_of(settings: IdentitySettings) -> AsyncIterator[Worker[WorkerCo
             DATABASE,
             require_patched=settings.require_patched_postgres,
         )
-        await process.keyring.start()
+        await wait_for_database(process.keyring.start)
         closing.push_async_callback(process.keyring.aclose)
         http = await closing.enter_async_context(
             httpx.AsyncClient(base_url=settings.core_url, trust_env=False)

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from app.core.models import DATABASE
 from app.core.settings import CoreSettings
 from app.main import create_app
-from shared_lib.errors import DatabaseUnavailable
-from shared_lib.tenancy import Database, UnsafeToStart, check_database
+from shared_lib.errors import DatabaseUnavailable, KeysUnavailable
+from shared_lib.tenancy import Database, UnsafeToStart, check_database, wait_for_database
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings
@@ -128,3 +128,34 @@ async def test_a_server_that_is_away_is_waited_for_and_nothing_else_is(
     assert await waits("postgresql+asyncpg://nobody@127.0.0.1:1/nowhere") > 0
     assert await waits(right.replace(cluster.passwords["product_app"], "wrong")) == 0
     assert await waits(right) == 0  # none of its tables is declared here
+
+
+class Work:
+    """Fails in turn with each of `errors`, and then is done."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    async def __call__(self) -> str:
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+async def test_what_a_service_does_when_it_starts_is_done_when_the_server_is_back() -> None:
+    away = (ConnectionRefusedError(), DatabaseUnavailable(), KeysUnavailable())
+    assert await wait_for_database(Work(*away)) == "done"
+
+
+async def test_what_is_wrong_for_good_is_told_at_once() -> None:
+    work = Work(LookupError("no such table"), ConnectionRefusedError())
+    with pytest.raises(LookupError):
+        await wait_for_database(work)
+    assert len(work.errors) == 1
+
+
+async def test_patience_ends() -> None:
+    with pytest.raises(ConnectionRefusedError, match="last"):
+        await wait_for_database(
+            Work(ConnectionRefusedError("first"), ConnectionRefusedError("last")), patience=0.1
+        )

@@ -1,6 +1,8 @@
 """The gates: each tried once with the fault that it is for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,9 +13,11 @@ from pydantic import SecretStr
 from app.core.access import public
 from app.core.settings import IdentitySettings
 from app.main import create_app
+from app.modules.clients import repository
+from shared_lib.keys import SigningKeyStore
 from shared_lib.tenancy import UnsafeToStart
 from shared_lib.testing.postgres import Cluster
-from tests.conftest import make_settings, running
+from tests.conftest import make_settings, running, working
 
 
 @pytest.fixture
@@ -112,3 +116,35 @@ async def test_a_role_that_row_level_security_does_not_bind(
     with pytest.raises(UnsafeToStart, match="is a superuser"):
         async with running(changed):
             pass
+
+
+STEPS = (
+    (running, SigningKeyStore, "ensure"),
+    (running, SigningKeyStore, "load"),
+    (running, repository, "put_client"),
+    (working, SigningKeyStore, "ensure"),
+    (working, SigningKeyStore, "load"),
+)
+
+
+@pytest.mark.parametrize(("serve", "owner", "step"), STEPS)
+async def test_a_server_that_goes_away_at_any_step_is_waited_for(
+    settings: IdentitySettings,
+    monkeypatch: pytest.MonkeyPatch,
+    serve: Callable[[IdentitySettings], AbstractAsyncContextManager[Any]],
+    owner: object,
+    step: str,
+) -> None:
+    real, tried = getattr(owner, step), 0
+
+    async def cut_first(*arguments: Any, **options: Any) -> Any:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise ConnectionResetError
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(owner, step, cut_first)
+    async with serve(settings):
+        pass
+    assert tried > 1

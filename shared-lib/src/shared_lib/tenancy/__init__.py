@@ -7,7 +7,7 @@ from shared_lib.tenancy._background import background_transaction
 from shared_lib.tenancy._batch import Settings, call, literal, opening_batch
 from shared_lib.tenancy._context import current_tenant_id
 from shared_lib.tenancy._database import Database
-from shared_lib.tenancy._database_gate import check_database
+from shared_lib.tenancy._database_gate import check_database, wait_for_database
 from shared_lib.tenancy._dependencies import (
     OwnPlatformTransactions,
     OwnTransactions,
@@ -98,4 +98,5 @@ __all__ = [
     "operation_of",
     "passing_role",
     "request_session",
+    "wait_for_database",
 ]

@@ -2,18 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import MetaData
 
-from shared_lib.errors import DatabaseUnavailable, api_error_from_database
+from shared_lib.errors import DatabaseUnavailable, KeysUnavailable, api_error_from_database
 from shared_lib.tables import ServerState, catalogue_faults, role_faults, server_state
 from shared_lib.tenancy._database import Database
 from shared_lib.tenancy._gates import UnsafeToStart
 
 _PATIENCE = 30.0  # seconds that a service or worker waits for PostgreSQL when it starts
 _PAUSE = 0.5
+Result = TypeVar("Result")
 _log = structlog.get_logger(__name__)
 
 
@@ -29,15 +31,27 @@ async def check_database(
 
     `name` prefixes the roles; the first of `databases` is that of most requests. Warns about what
     the server itself leaves open: a minor version with a known leak (refused when
-    `require_patched`), `set_config` open to requests. A server that is away, as after a crash of
-    the machine, is waited for, `patience` seconds.
+    `require_patched`), `set_config` open to requests. A server that is away is waited for.
     Raises UnsafeToStart, or DatabaseUnavailable.
     """
     pools = tuple(dict.fromkeys(databases))
+    return await wait_for_database(
+        lambda: _check(pools, metadata, name, require_patched=require_patched), patience=patience
+    )
+
+
+async def wait_for_database(
+    work: Callable[[], Awaitable[Result]], *, patience: float = _PATIENCE
+) -> Result:
+    """What `work` returns: something that a service or worker does when it starts.
+
+    While the server is away, as after a crash of the machine, it is done again, for `patience`
+    seconds. Raises what it raises last, and everything else at once.
+    """
     deadline = time.monotonic() + patience
     while True:
         try:
-            return await _check(pools, metadata, name, require_patched=require_patched)
+            return await work()
         except Exception as error:
             if not _is_away(error) or time.monotonic() > deadline:
                 raise
@@ -47,6 +61,8 @@ async def check_database(
 
 def _is_away(error: Exception) -> bool:
     """Whether the server may be there soon; a wrong password, say, stays wrong."""
+    if isinstance(error, KeysUnavailable):
+        return True  # they lie in it
     reason = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
     found = api_error_from_database(reason) if reason else error
     return isinstance(found, DatabaseUnavailable)
