@@ -160,16 +160,15 @@ def has_cookie(request: httpx.Request) -> bool:
     return "cookie" in request.headers
 
 
-def cookies_without(part: str) -> Fault:
-    """Cookies that lack an attribute or the beginning of their name."""
+def cookies_with(part: str, other: str) -> Fault:
+    """Cookies that are set with something else in place of a part."""
 
     def of(answer: httpx.Response) -> httpx.Response:
         told = answer.headers.get("set-cookie")
         if told is None:
             return answer
-        return changed(
-            answer, headers={"set-cookie": told.replace(f"; {part}", "").removeprefix(part)}
-        )
+        assert part in told
+        return changed(answer, headers={"set-cookie": told.replace(part, other)})
 
     return after(at("/token"), of)
 
@@ -350,16 +349,20 @@ FAULTS: tuple[tuple[str, Fault], ...] = (
     ("browsers.no_version", headers(anything, server="nginx/1.25.3")),
     ("browsers.no_version", headers(at("/docs"), x_powered_by="Python")),
     ("browsers.cookies", headers(at("/token"), set_cookie="refresh=1; HttpOnly; Path=/")),
-    ("browsers.cookies", cookies_without("Secure")),
-    ("browsers.cookies", cookies_without("HttpOnly")),
-    ("browsers.cookies", cookies_without("SameSite=strict")),
-    ("browsers.cookies", cookies_without("__Host-")),
+    ("browsers.cookies", cookies_with("; Secure", "")),
+    ("browsers.cookies", cookies_with("; HttpOnly", "")),
+    ("browsers.cookies", cookies_with("; SameSite=strict", "")),
+    ("browsers.cookies", cookies_with("__Host-", "")),
     ("browsers.cookie_origin", let_in("https://doctor.example")),
     ("browsers.cookie_origin", let_in("null")),
     ("browsers.cookie_origin", let_in(None)),
+    ("browsers.cookie_origin", answered(has_cookie, 429, ERROR)),
     ("browsers.refresh_cookie", headers(form_has("refresh=cookie"), set_cookie=None)),
     ("browsers.refresh_cookie", body("/token", lambda told: told.update(refresh_token="r"))),
     ("browsers.refresh_cookie", answered(has_cookie, 400, ERROR)),
+    ("browsers.refresh_cookie", cookies_with("SameSite=strict", "SameSite=None")),
+    ("browsers.refresh_cookie", cookies_with("Path=/", "Path=/token")),
+    ("browsers.refresh_cookie", cookies_with("Path=/", "Path=/; Domain=example.com")),
     ("browsers.foreign_origin", Fault(after=echo("origin", "access-control-allow-origin"))),
     (
         "browsers.foreign_origin",

@@ -17,12 +17,15 @@ _CONTROL = frozenset(map(chr, range(0x20))) - {"\t"} | {"\x7f"}
 
 @dataclass(frozen=True)
 class OAuthRequest:
-    """The parameters, each with a value, and the headers that an OAuth endpoint looks at."""
+    """The parameters, each with a value, and the headers that an OAuth endpoint looks at.
 
-    parameters: Mapping[str, str]
-    authorization: str | None
+    `cookies` are the headers as they were sent: most requests need nobody to read them.
+    """
+
+    parameters: Mapping[str, str] = field(repr=False)
+    authorization: str | None = field(repr=False)
     origin: str | None
-    cookies: Mapping[str, str] = field(repr=False)
+    cookies: tuple[str, ...] = field(repr=False)
 
     def get(self, name: str) -> str | None:
         """A parameter; one without a value counts as omitted."""
@@ -65,7 +68,7 @@ async def oauth_request(request: Request) -> OAuthRequest:
         parameters=parse_form(await request.body()),
         authorization=request.headers.get("authorization"),
         origin=request.headers.get("origin"),
-        cookies=request.cookies,
+        cookies=tuple(request.headers.getlist("cookie")),
     )
 
 

@@ -4,8 +4,12 @@ No script can read such a cookie (RFC 6265 section 4.1.2.6), and one whose name 
 `__Host-` belongs to this host alone. A browser sends it with whatever any page of the site asks
 for, so the page's origin must be one that may call us; and nobody's cookie is looked at who does
 not ask for that.
+
+The header is read here, byte for byte. To a parser that is kind to names, a no-break space and
+`__Host-refresh` are that cookie; to browsers they are a name like any other, for any host to set.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fastapi import Request, Response
@@ -14,13 +18,15 @@ from app.core.forms import OAuthRequest, invalid_request
 from app.core.settings import IdentitySettings
 from shared_lib.errors import OAuthError
 
-__all__ = ["check_wish", "cookie_name", "forget", "is_wished", "keep", "take"]
+__all__ = ["COOKIE", "check_wish", "forget", "is_wished", "keep", "take"]
 
-_WISH = "cookie"
+COOKIE = "cookie"
+"""What the parameter `refresh` may be."""
+
 _PLAIN, _OF_THIS_HOST = "refresh", "__Host-refresh"
 
 
-def cookie_name(settings: IdentitySettings) -> str:
+def _name(settings: IdentitySettings) -> str:
     """`__Host-refresh`; over http, which is for development, browsers would drop that."""
     return _OF_THIS_HOST if _is_secure(settings) else _PLAIN
 
@@ -28,8 +34,8 @@ def cookie_name(settings: IdentitySettings) -> str:
 def is_wished(request: OAuthRequest) -> bool:
     """Whether the refresh token goes by the cookie. Raises OAuthError `invalid_request`."""
     wish = request.get("refresh")
-    if wish not in (None, _WISH):
-        raise invalid_request("invalid_parameter", f"refresh must be {_WISH}")
+    if wish not in (None, COOKIE):
+        raise invalid_request("invalid_parameter", f"refresh must be {COOKIE}")
     return wish is not None
 
 
@@ -53,18 +59,20 @@ def take(settings: IdentitySettings, request: OAuthRequest) -> OAuthRequest:
         raise invalid_request(
             "invalid_parameter", "refresh_token is sent in the cookie or the form"
         )
-    sent = request.cookies.get(cookie_name(settings))
-    if not sent:
+    sent = _values(_name(settings), request.cookies)
+    if len(sent) > 1:
+        raise invalid_request("invalid_parameter", "the cookie is sent twice")
+    if not sent or not sent[0]:
         raise OAuthError(
             "invalid_grant", code="refresh_cookie_missing", description="there is no cookie"
         )
-    return replace(request, parameters={**request.parameters, "refresh_token": sent})
+    return replace(request, parameters={**request.parameters, "refresh_token": sent[0]})
 
 
 def keep(settings: IdentitySettings, response: Response, refresh_token: str) -> None:
-    """Have the browser keep a refresh token for as long as it lives unused."""
+    """Have the browser keep a refresh token, for as long as one may lie unused."""
     response.set_cookie(
-        cookie_name(settings),
+        _name(settings),
         refresh_token,
         max_age=settings.refresh_idle,
         secure=_is_secure(settings),
@@ -76,11 +84,17 @@ def keep(settings: IdentitySettings, response: Response, refresh_token: str) -> 
 def forget(settings: IdentitySettings, request: Request) -> Response:
     """The empty answer to who signed out; the browser drops the cookie, if it sent one."""
     response = Response(status_code=204)
-    if cookie_name(settings) in request.cookies:
+    if _values(_name(settings), request.headers.getlist("cookie")):
         response.delete_cookie(
-            cookie_name(settings), secure=_is_secure(settings), httponly=True, samesite="strict"
+            _name(settings), secure=_is_secure(settings), httponly=True, samesite="strict"
         )
     return response
+
+
+def _values(name: str, headers: Sequence[str]) -> list[str]:
+    """What cookies of exactly this name hold."""
+    pairs = (pair.strip(" \t").partition("=") for header in headers for pair in header.split(";"))
+    return [value for key, _, value in pairs if key == name]
 
 
 def _is_secure(settings: IdentitySettings) -> bool:

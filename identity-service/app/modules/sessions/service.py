@@ -34,6 +34,7 @@ __all__ = [
     "find_alive",
     "find_family",
     "find_usable",
+    "is_spent",
     "issue_next",
     "list_recent_addresses",
     "list_sessions",
@@ -112,6 +113,12 @@ async def find_usable(tx: Tx, refresh_token: str) -> Usable | None:
     if token.expires_at <= utc_now():
         return None
     return Usable(session.person_id, session.client_id, token.expires_at)
+
+
+async def is_spent(tx: Tx, refresh_token: str) -> bool:
+    """Whether a refresh token was exchanged for the next one; ask when its session is locked."""
+    token = await refresh_tokens.get_token(tx, hash_of(refresh_token))
+    return token is None or token.spent_at is not None
 
 
 async def list_recent_addresses(tx: Tx, person_id: UUID | None) -> list[str]:

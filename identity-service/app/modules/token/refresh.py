@@ -25,7 +25,7 @@ from app.modules.token.domain import (
     not_before_of,
     refuse_without_second_factor,
 )
-from app.modules.token.schemas import TokenRead
+from app.modules.token.schemas import AccessTokenRead, TokenRead
 from shared_lib.errors import OAuthError
 from shared_lib.tenancy import Tx, Unit
 
@@ -44,7 +44,9 @@ class _Answer:
     token: TokenRead
 
 
-async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> TokenRead:
+async def refresh(
+    process: Process, unit: Unit[Tx], request: OAuthRequest
+) -> TokenRead | AccessTokenRead:
     """Exchange a refresh token, perhaps for another organization. Raises OAuthError."""
     client_id = clients.require_web_client(request)
     request = refresh_cookie.take(process.settings, request)
@@ -66,7 +68,7 @@ async def refresh(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
         if presented.use is sessions.Use.FIRST:
             return await _rotate(process, tx, request, standing, presented.session)
         if presented.answer is not None:
-            return _repeat(presented.answer, request)
+            return await _repeat(tx, presented.answer, request)
         if presented.use is sessions.Use.REUSED:
             # Committed before the refusal is raised.
             await ending.end_reused(tx, presented.session)
@@ -115,14 +117,20 @@ async def _membership(
     )
 
 
-def _repeat(answer: bytes, request: OAuthRequest) -> TokenRead:
-    """The answer that the token got before, unless that was for another organization."""
+async def _repeat(tx: Tx, answer: bytes, request: OAuthRequest) -> TokenRead | AccessTokenRead:
+    """The answer that the token got before, unless that was for another organization.
+
+    Where the next token is spent as well, a cookie that holds the one after it stays as it is.
+    """
     before = msgspec.json.decode(answer, type=_Answer)
     if request.get_uuid("tenant_id") not in (None, before.tenant_id):
         raise invalid_grant(
             "refresh_token_spent", "the token was spent for another organization a moment ago"
         )
-    return before.token
+    token = before.token
+    if refresh_cookie.is_wished(request) and await sessions.is_spent(tx, token.refresh_token):
+        return AccessTokenRead(token.access_token, token.expires_in)
+    return token
 
 
 def _unknown() -> OAuthError:

@@ -31,13 +31,18 @@ from shared_lib.tenancy import OwnTransactions
 from shared_lib.web import Json
 
 router = APIRouter(tags=["token"])
+_TEXT = {"type": "string"}
 
 
-def _form(parameters: Mapping[str, str], *required: str) -> dict[str, Any]:
+def _form(
+    parameters: Mapping[str, str], *required: str, only: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What OpenAPI says of a form; `only` has the one value that a parameter may have."""
+    constants = {name: {"enum": [value]} for name, value in (only or {}).items()}
     schema = {
         "type": "object",
         "properties": {
-            name: {"type": "string", "description": description}
+            name: {**_TEXT, "description": description, **constants.get(name, {})}
             for name, description in parameters.items()
         },
         **({"required": list(required)} if required else {}),
@@ -51,8 +56,13 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": OAuthErrorRead, "description": "Client authentication by Basic failed"},
     **oauth_problems(KeysUnavailable, DatabaseUnavailable, OutcomeUnknown),
 }
-_TOKEN_REFUSALS = _REFUSALS | oauth_problems(
-    SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable, OutcomeUnknown
+_COOKIE = {"description": "The refresh token, where it was asked for so", "schema": _TEXT}
+_TOKEN_ANSWERS = (
+    {200: {"headers": {"Set-Cookie": _COOKIE}}}
+    | _REFUSALS
+    | oauth_problems(
+        SignInBusy, TooManyAttempts, KeysUnavailable, DatabaseUnavailable, OutcomeUnknown
+    )
 )
 _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -61,8 +71,8 @@ _NEVER_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     "/token",
     dependencies=[public("own", oauth=True)],
     response_model=service.AnyToken,
-    responses=_TOKEN_REFUSALS,
-    openapi_extra=_form(FORM_PARAMETERS),
+    responses=_TOKEN_ANSWERS,
+    openapi_extra=_form(FORM_PARAMETERS, only={"refresh": refresh_cookie.COOKIE}),
 )
 async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransactions) -> Response:
     """Exchange a password, a refresh token, a client's secret or a support wish for a token.
@@ -71,8 +81,9 @@ async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransa
     without a value count as omitted, repeated ones are refused.
     """
     form = await oauth_request(request)
+    by_cookie = refresh_cookie.is_wished(form)
     answer = await service.issue_token(process, unit, form)
-    if not (isinstance(answer, TokenRead) and refresh_cookie.is_wished(form)):
+    if not by_cookie or not isinstance(answer, TokenRead):
         return Json(answer, headers=_NEVER_STORED)
     alone = AccessTokenRead(answer.access_token, answer.expires_in)
     response = Json(alone, headers=_NEVER_STORED)

@@ -7,6 +7,7 @@ from shared_lib.doctor._examination import examination
 from shared_lib.doctor._issuing import cookie_answer
 
 _SECTION = "browsers"
+_PARTS = ("samesite=strict", "path=/", "httponly")
 _ORIGINS = {"a foreign origin": "https://doctor.example", "no origin": "null", "nobody": None}
 
 
@@ -29,11 +30,14 @@ async def cookie_origin(deployment: Deployment) -> list[str]:
     answer = await cookie_answer(deployment)
     if not _cookies_of(answer):
         raise NotLookedAt("no cookie was set")
-    return [
-        f"{who} is given a token for it"
-        for who, origin in _ORIGINS.items()
-        if (await _refresh(deployment, answer, origin)).is_success
-    ]
+    faults = []
+    for who, origin in _ORIGINS.items():
+        found = await _refresh(deployment, answer, origin)
+        if found.is_success:
+            faults.append(f"{who} is given a token for it")
+        elif "origin_not_allowed" not in found.text:
+            faults.append(f"{who} is refused with {found.status_code}, and not for its origin")
+    return faults
 
 
 # The foreign pages first: a cookie that was used is no good any more.
@@ -59,6 +63,11 @@ def _told_faults(what: str, answer: httpx.Response) -> list[str]:
     faults = []
     if not _cookies_of(answer):
         faults.append(f"{what} sets no cookie")
+    for cookie in answer.headers.get_list("set-cookie"):
+        parts = [part.strip().lower() for part in cookie.split(";")[1:]]
+        faults += [f"{what} sets it without {each}" for each in _PARTS if each not in parts]
+        if any(part.startswith("domain=") for part in parts):
+            faults.append(f"{what} sets it for other hosts, too")
     if "refresh_token" in answer.json():
         faults.append(f"{what} tells the page its refresh token")
     return faults
