@@ -1,6 +1,6 @@
 """Verification keys while the identity service is down, and callers without any token."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import httpx
@@ -14,6 +14,7 @@ from shared_lib.settings import SettingsError
 from shared_lib.tenancy import Database
 from shared_lib.testing.jwks_server import serve_issuer
 from shared_lib.testing.mail import REAL_MAIL
+from shared_lib.testing.ports import reserved_port
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings, open_client
@@ -28,14 +29,23 @@ async def clone(cluster: Cluster) -> AsyncIterator[str]:
         yield name
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """That of the identity service, and nobody else's when it is down."""
+    with reserved_port() as reserved:
+        yield reserved
+
+
 async def me(client: httpx.AsyncClient, token: str) -> tuple[int, str]:
     response = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"})
     return response.status_code, "" if response.is_success else response.json()["detail"]
 
 
-async def test_known_keys_outlive_the_identity_service(cluster: Cluster, clone: str) -> None:
+async def test_known_keys_outlive_the_identity_service(
+    cluster: Cluster, clone: str, port: int
+) -> None:
     """In a process that goes on, and in one that starts anew from its database."""
-    with serve_issuer() as issuer:
+    with serve_issuer(port) as issuer:
         settings = make_settings(cluster, clone, issuer.issuer)
         running = create_app(settings)
         lifespan = running.router.lifespan_context(running)
@@ -53,8 +63,10 @@ async def test_known_keys_outlive_the_identity_service(cluster: Cluster, clone: 
         assert (await client.get("/health/ready")).status_code == 200
 
 
-async def test_without_any_key_nobody_is_turned_away_for_good(cluster: Cluster, clone: str) -> None:
-    with serve_issuer() as issuer:
+async def test_without_any_key_nobody_is_turned_away_for_good(
+    cluster: Cluster, clone: str, port: int
+) -> None:
+    with serve_issuer(port) as issuer:
         settings = make_settings(cluster, clone, issuer.issuer)
     app = create_app(settings)
     async with app.router.lifespan_context(app), open_client(app) as client:

@@ -189,7 +189,7 @@ async def test_the_reservation_of_a_process_that_died_is_free_after_a_minute(
     agent.key = "killed"
     await reserve(admin, agent, row["fingerprint"])
     assert refusal(await agent.post({}, "/own")) == (409, "request_in_progress")
-    await age(admin, agent.sub, "59 seconds")
+    await age(admin, agent.sub, "50 seconds")
     assert refusal(await agent.post({}, "/own")) == (409, "request_in_progress")
     await age(admin, agent.sub, "60 seconds")
     done = await agent.post({}, "/own")

@@ -77,7 +77,7 @@ async def test_a_crash_before_commit_leaves_nothing(
     told, ann = story
     first = asyncio.create_task(ann.post({"name": "Harbour"}, "/slow"))
     await told.entered.wait()
-    assert await admin.fetchval("SELECT pg_terminate_backend($1)", told.backend)
+    assert await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", told.backend)
     told.go_on.set()
     assert refusal(await first) == (503, "database_unavailable")
     assert await count_popups(admin, ann.tenant) == 0

@@ -1,7 +1,7 @@
 """What identity is told of organizations, by a worker over real HTTP, and that it comes to rest."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +17,7 @@ from app.core.jobs import WorkerContext
 from app.worker import worker_of
 from shared_lib.ids import uuid7
 from shared_lib.jobs import Worker
+from shared_lib.testing.ports import reserved_port
 from shared_lib.testing.postgres import Cluster
 from shared_lib.testing.tokens import TokenIssuer
 from tests.conftest import make_settings
@@ -106,16 +107,18 @@ async def test_a_creation_is_told_with_the_first_owners_address(pair: Pair) -> N
 
 
 async def test_the_core_asks_for_its_own_token_as_the_standard_says(pair: Pair) -> None:
-    await pair.create()
-    await pair.work()
+    before = len(pair.identity.token_requests)
+    for _ in range(2):
+        await pair.create()
+        await pair.work()
     credentials = b64encode(b"product-core-api:100%25+%26+%2B").decode()
-    authorization, form = pair.identity.token_requests[0]
+    authorization, form = pair.identity.token_requests[-1]
     assert authorization == f"Basic {credentials}"
     assert parse_qs(form) == {
         "grant_type": ["client_credentials"],
         "audience": ["identity-service/internal"],
     }
-    assert len(pair.identity.token_requests) == 1  # kept until it nearly ends
+    assert len(pair.identity.token_requests) <= before + 1  # kept until it nearly ends
 
 
 async def test_a_founding_is_told_with_the_founder(pair: Pair) -> None:
@@ -195,23 +198,31 @@ async def test_it_is_told_again_until_it_is_confirmed(pair: Pair) -> None:
     """Longer than any other job is tried."""
     tenant_id = await pair.create()
     pair.identity.answers[:] = [UNAVAILABLE, 500, 422, 401, 404, 409, *[UNAVAILABLE] * 6]
-    for attempt in range(1, 13):
+    job = "SELECT attempts, held_at FROM jobs WHERE tenant_id = $1"
+    for _ in range(12):
         await pair.work()
-        assert len(pair.identity.about(tenant_id)) == attempt
-        held = "SELECT held_at IS NULL AND attempts = $2 FROM jobs WHERE tenant_id = $1"
-        assert await pair.admin.fetchval(held, tenant_id, attempt)
+        row = await pair.admin.fetchrow(job, tenant_id)
+        if row is None:  # where work takes long, it meets several attempts
+            break
+        assert tuple(row) == (len(pair.identity.about(tenant_id)), None)
     await pair.work()
     assert await pair.waiting() == 0
+    assert pair.identity.answers == []
+    assert len(pair.identity.about(tenant_id)) > 12
     assert kept(pair.identity.about(tenant_id)) == await pair.fact(tenant_id)
 
 
+@pytest.fixture
+def away() -> Iterator[IdentityReceiver]:
+    """It does not listen yet, and nobody else can in its place."""
+    with reserved_port() as port:
+        yield IdentityReceiver(port)
+
+
 async def test_an_identity_that_is_down_is_told_when_it_is_back(
-    pair: Pair, cluster: Cluster, issuer: TokenIssuer
+    away: IdentityReceiver, cluster: Cluster, issuer: TokenIssuer
 ) -> None:
     """Not even a token can be had; nothing is lost."""
-    away = IdentityReceiver()
-    with away.listening():
-        pass
     async with cluster.clone() as name:
         own = make_settings(cluster, name, issuer.issuer, identity_url=away.url)
         admin = await asyncpg.connect(cluster.admin_url(name))

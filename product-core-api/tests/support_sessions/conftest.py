@@ -71,8 +71,14 @@ async def promise(admin: asyncpg.Connection, tenant_id: UUID, kind: str, **argum
 
 @pytest.fixture
 async def worker(
-    cluster: Cluster, database_name: str, issuer: TokenIssuer, tmp_path: Path
+    cluster: Cluster,
+    database_name: str,
+    admin: asyncpg.Connection,
+    issuer: TokenIssuer,
+    tmp_path: Path,
 ) -> AsyncIterator[Worker[WorkerContext]]:
+    # Other tests of the database have promised jobs that nobody did.
+    await admin.execute("DELETE FROM jobs")
     settings = make_settings(
         cluster,
         database_name,

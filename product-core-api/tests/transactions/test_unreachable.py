@@ -84,7 +84,7 @@ async def test_a_statement_without_an_answer_is_the_same_in_a_session(
 ) -> None:
     url = settings.app_database_url.get_secret_value()
     database = Database(
-        url, pool_size=1, pool_timeout=1.0, application_name="a test", command_timeout=0.1
+        url, pool_size=1, pool_timeout=1.0, application_name="a test", command_timeout=2.0
     )
     lease = await database.lease()
     try:

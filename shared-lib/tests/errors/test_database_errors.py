@@ -157,7 +157,7 @@ async def test_a_connection_that_was_closed(postgres_url: str, engine: AsyncEngi
 
 async def test_a_misuse_of_the_driver_is_our_fault(connection: asyncpg.Connection) -> None:
     sleeping = asyncio.create_task(connection.execute("SELECT pg_sleep(0.2)"))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # its first step sends the statement
     with pytest.raises(asyncpg.InterfaceError, match="in progress") as raised:
         await connection.execute("SELECT 1")
     await sleeping

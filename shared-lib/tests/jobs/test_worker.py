@@ -272,7 +272,7 @@ async def test_a_stopped_worker_finishes_what_it_can_and_hands_back_the_rest(
 
     await enqueue("short")
     kept = await enqueue("long")
-    worker = worker_of(queue, runtime, JobKind("short", short), JobKind("long", long), grace=0.5)
+    worker = worker_of(queue, runtime, JobKind("short", short), JobKind("long", long), grace=3)
     async with at_work(worker) as stop:
         await started.wait()
         stop.set()
@@ -308,7 +308,7 @@ async def test_a_worker_survives_the_loss_of_its_connections(
         for _ in range(3):
             await admin.fetch(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'jobs'"
+                " WHERE application_name = 'jobs' AND datname = current_database()"
             )
             await enqueue()
             await until_empty(admin)

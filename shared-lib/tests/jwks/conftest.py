@@ -10,7 +10,7 @@ from shared_lib.jwks import JwksClient, Refreshing
 from shared_lib.testing.tokens import ManualClock, TokenIssuer
 
 URL = "https://identity.example.com/.well-known/jwks.json"
-REFRESHING = Refreshing(cool_down=0.05, unknown_ttl=60, timeout=0.5)
+REFRESHING = Refreshing(cool_down=0.05, unknown_ttl=60, timeout=30)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import respx
+from tests.waiting import until
 
 from shared_lib.errors import KeysUnavailable
 from shared_lib.jwks import JwksClient, jwks_document
@@ -50,14 +51,14 @@ async def test_refreshes_in_the_background_before_the_keys_are_old(
     client = JwksClient(URL, http)
     await client.start()
     try:
-        await asyncio.sleep(0.3)
-        assert client.ready
-        assert endpoint.call_count == 1
+        await until(lambda: client.ready)
+        assert client._keys._pause() == 0.75  # before the max-age of one second has passed
         endpoint.mock(return_value=answer(OLD, NEW))
-        await asyncio.sleep(0.7)  # all before the max-age of one second has passed
-        assert endpoint.call_count == 2
+        await until(lambda: NEW_KID in client._keys.keys)
+        asked = endpoint.call_count
+        assert asked >= 2
         assert await client.key(NEW_KID) is not None
-        assert endpoint.call_count == 2
+        assert endpoint.call_count == asked
     finally:
         await client.aclose()
 
@@ -69,11 +70,11 @@ async def test_goes_on_trying_in_the_background_while_the_endpoint_is_away(
     client = JwksClient(URL, http)
     await client.start()
     try:
-        await asyncio.sleep(0.1)
+        await until(lambda: endpoint.called)
         with pytest.raises(KeysUnavailable):
             await client.key(OLD_KID)
         endpoint.mock(side_effect=None, return_value=answer(OLD))
-        await asyncio.sleep(1.0)
+        await until(lambda: client.ready)
         assert await client.key(OLD_KID) is not None
     finally:
         await client.aclose()
@@ -89,9 +90,10 @@ async def test_no_answer_makes_it_ask_all_the_time_or_never(
     endpoint.mock(return_value=answer(OLD, max_age=cache_control))
     client = JwksClient(URL, http)
     await client.start()
-    await asyncio.sleep(0.4)
-    await client.aclose()
+    await until(lambda: client.ready)
+    assert 0.75 <= client._keys._pause() <= 2700
     assert endpoint.call_count == 1
+    await client.aclose()
 
 
 async def test_starts_from_the_stored_set_with_the_endpoint_away(

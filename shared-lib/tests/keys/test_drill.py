@@ -54,6 +54,7 @@ def test_by_the_schedule_of_production_nobody_refuses_a_good_token() -> None:
         assert verdict.refusals == (), verdict.verifier
 
 
+@settings(deadline=None)
 @given(
     schedule=st.builds(
         Schedule,

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared_lib.clock import utc_now
@@ -173,6 +173,7 @@ class Model:
         return [key for key in self.keys.values() if key.state is state]
 
 
+@settings(deadline=None)
 @given(
     schedule=st.builds(
         Schedule,
@@ -200,6 +201,7 @@ def test_no_order_of_rotations_breaks_a_promise(schedule: Schedule, pauses: list
                 assert record.retired_at - record.deactivated_at >= dead
 
 
+@settings(deadline=None)
 @given(pauses=st.lists(st.floats(0, 5000), max_size=40))
 def test_a_token_of_full_life_never_outlives_its_key(pauses: list[float]) -> None:
     model = Model(SCHEDULE)
@@ -215,6 +217,7 @@ def test_a_token_of_full_life_never_outlives_its_key(pauses: list[float]) -> Non
             assert model.now >= expires[record.kid]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 10_000))
 def test_the_refusal_names_the_first_safe_instant(seconds: float) -> None:
     keys = [CURRENT, replace(NEXT, published_at=at(seconds))]

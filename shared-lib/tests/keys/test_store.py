@@ -259,9 +259,9 @@ async def test_a_key_that_is_due_waits_until_its_successor_is_known(
 ) -> None:
     store = turning(store, 100)
     await store.ensure(connection)
-    await connection.execute(AGE_ALL, timedelta(seconds=659))
+    await connection.execute(AGE_ALL, timedelta(seconds=600))
     assert await store.turn(connection) is None
-    await connection.execute(AGE_ALL, timedelta(seconds=2))
+    await connection.execute(AGE_ALL, timedelta(seconds=61))
     assert await store.turn(connection) is not None
 
 

@@ -23,6 +23,12 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limiters that are made now wait for a Redis that is slow because the machine is."""
+    monkeypatch.setattr("shared_lib.limits._shared._TIMEOUT", 10.0)
+
+
 @asynccontextmanager
 async def limiting(
     url: str = "", *, service: str = "tests", secret: bytes = b"secret"
@@ -33,7 +39,7 @@ async def limiting(
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[RateLimiter]:
+async def limiter(request: pytest.FixtureRequest, patient: None) -> AsyncIterator[RateLimiter]:
     url = ""
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("server")
@@ -102,6 +108,7 @@ async def test_parts_of_a_key_do_not_run_together(limiter: RateLimiter) -> None:
     assert await hits(limiter, "few", "a", "bc", times=3) == [True, True, True]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_keys_are_not_in_redis(server: RedisServer) -> None:
     client = redis.Redis(port=server.port, decode_responses=True)
     client.flushall()
@@ -115,6 +122,7 @@ async def test_keys_are_not_in_redis(server: RedisServer) -> None:
     assert len(client.keys("*")) == 2, "whoever lacks the secret cannot tell which key it is"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_processes_count_together_and_services_apart(server: RedisServer) -> None:
     redis.Redis(port=server.port).flushall()
     async with (
@@ -127,6 +135,7 @@ async def test_processes_count_together_and_services_apart(server: RedisServer) 
         assert await hits(other, "few", "ann", times=1) == [True]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_an_outage_is_told_once_and_counted_in_memory() -> None:
     with redis_server() as own:
         async with limiting(own.url) as limiter:
@@ -141,6 +150,7 @@ async def test_an_outage_is_told_once_and_counted_in_memory() -> None:
             assert own.url not in str(logs)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_redis_is_used_again_when_it_is_back() -> None:
     with redis_server() as own:
         async with limiting(own.url) as limiter:

@@ -10,6 +10,7 @@ from tests.mail.conftest import LINK, SENDER, TO, Certificate, mailer_for, make_
 from shared_lib.mail import AddressRefused, MailError, MailNotSent, MailRefused, SmtpMailer
 from shared_lib.mail._smtp import SmtpServer
 from shared_lib.testing.mail import MailServer, links_in, text_of
+from shared_lib.testing.ports import reserved_port
 
 
 async def test_a_mail_arrives_in_both_forms(server: MailServer) -> None:
@@ -139,11 +140,8 @@ async def test_a_mail_that_was_taken_is_sent_whatever_is_said_at_the_end(
 
 
 async def test_nobody_there_is_for_now() -> None:
-    server = MailServer()
-    async with server.listening():
-        pass
-    with pytest.raises(MailNotSent, match="could not be used"):
-        await mailer_for(server).send(make_mail())
+    with reserved_port() as port, pytest.raises(MailNotSent, match="could not be used"):
+        await mailer_for(MailServer(port)).send(make_mail())
     elsewhere = SmtpServer(host="mail.invalid", port=25, tls="none", seconds=10)
     with pytest.raises(MailNotSent):
         await SmtpMailer(elsewhere, SENDER).send(make_mail())

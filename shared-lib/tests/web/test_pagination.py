@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -139,6 +139,7 @@ async def test_what_does_not_fit_is_422(
     ]
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(timezones=st.just(UTC)),
     st.uuids(),
@@ -151,6 +152,7 @@ def test_a_cursor_is_the_position_exactly(created_at: datetime, row_id: UUID) ->
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_text_is_more_than_refused(cursor: str) -> None:
     try:

@@ -15,15 +15,17 @@ _PATH = "/.well-known/jwks.json"
 
 
 @contextmanager
-def serve_issuer() -> Iterator[TokenIssuer]:
+def serve_issuer(port: int = 0) -> Iterator[TokenIssuer]:
     """An issuer whose keys are at `<issuer>/.well-known/jwks.json` while the block runs."""
-    with serve_issuers(1) as issuers:
+    with serve_issuers(1, port) as issuers:
         yield issuers[0]
 
 
 @contextmanager
-def serve_issuers(number: int) -> Iterator[list[TokenIssuer]]:
-    """One issuer with as many keys; published are those of whoever is in the list."""
+def serve_issuers(number: int, port: int = 0) -> Iterator[list[TokenIssuer]]:
+    """One issuer with as many keys, at `port` or a free one; published are those of whoever is in
+    the list.
+    """
     published: list[TokenIssuer] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,7 +43,7 @@ def serve_issuers(number: int) -> Iterator[list[TokenIssuer]]:
         def log_message(self, format: str, *args: Any) -> None:
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"

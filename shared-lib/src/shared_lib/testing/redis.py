@@ -5,25 +5,19 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from shared_lib.testing.ports import reserved_port
 from shared_lib.testing.programs import required_program
 
 _PATIENCE = 30.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @dataclass
 class RedisServer:
     """A real redis-server at a port of 127.0.0.1 that keeps nothing on disk."""
 
-    port: int = field(default_factory=_free_port)
+    port: int
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -63,9 +57,10 @@ class RedisServer:
 @contextmanager
 def redis_server() -> Iterator[RedisServer]:
     """A running server; skips the test where redis-server is missing."""
-    server = RedisServer()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+    with reserved_port() as port:
+        server = RedisServer(port)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
