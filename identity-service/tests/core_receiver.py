@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import socket
 import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,6 +14,8 @@ from uuid import UUID
 
 import jwt
 from typing_extensions import override
+
+from shared_lib.testing.ports import reserved_port
 
 
 async def eventually(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
@@ -54,14 +55,11 @@ class CoreReceiver:
     refused: set[str] = field(default_factory=set)
     deaf: bool = False
     port: int = field(default=0, init=False)
-    _reserved: socket.socket = field(default_factory=socket.socket, repr=False)
 
     def __post_init__(self) -> None:
-        """Have the port: while nobody listens, connections are refused, and it is nobody else's."""
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind(("127.0.0.1", 0))
-        self.port = self._reserved.getsockname()[1]
-        weakref.finalize(self, self._reserved.close)
+        reserving = ExitStack()
+        self.port = reserving.enter_context(reserved_port())
+        weakref.finalize(self, reserving.close)
 
     @property
     def url(self) -> str:

@@ -1,10 +1,13 @@
 """A TCP proxy on 127.0.0.1 that tests make fail: it refuses, resets, is silent, slow or wrong."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from shared_lib.testing.ports import reserved_port
 
 _COMMIT = b"Q\0\0\0\x0bCOMMIT\0"
 """COMMIT as PostgreSQL's protocol has it: a simple query."""
@@ -131,11 +134,16 @@ class Proxy:
 
     target: tuple[str, int]
     behaviour: Behaviour = passes
-    port: int = 0
+    port: int = field(default=0, init=False)
     passages: list[Passage] = field(default_factory=list)
     """Every connection that was made so far."""
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        reserving = ExitStack()
+        self.port = reserving.enter_context(reserved_port())
+        weakref.finalize(self, reserving.close)
 
     def url(self, url: str) -> str:
         """`url` of the target, by way of the proxy."""
@@ -147,7 +155,6 @@ class Proxy:
         """Listen, at the same port each time."""
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """Cut every connection and refuse further ones."""
