@@ -124,8 +124,8 @@ def _table(metadata: MetaData, roles: tuple[str, ...]) -> Table:
 def _find(table: Table, this: tuple[Any, ...]) -> Statement[KeptAnswer]:
     """Take the lock of the key until the transaction ends, if it is free, and read its row.
 
-    The row is that of before the lock was taken: whoever finds none, inserts, and meets one that
-    was committed in between, was second.
+    The row is that of before the lock was taken. Whoever finds none may still be second, when the
+    first was committed in between: his insert then meets that row, or what he does its effect.
     """
     lock = func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger))
     one = select(literal(1).label("one")).subquery()

@@ -1,6 +1,7 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
 from contextlib import suppress
+from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
@@ -11,11 +12,12 @@ from typing_extensions import override
 
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
-from shared_lib.errors import AuditUnavailable, InternalError, OutcomeUnknown, answer
+from shared_lib.errors import ApiError, AuditUnavailable, InternalError, OutcomeUnknown, answer
+from shared_lib.idempotency import IdempotencyKeyReused, RequestAlreadyDone, RequestInProgress
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
-from shared_lib.tenancy._repeat import repeat_of
+from shared_lib.tenancy._repeat import Repeat, repeat_of
 from shared_lib.tenancy._transaction import Tx
 from shared_lib.tenancy._unit import Runtime, Unit
 
@@ -74,10 +76,32 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
                 await unit.repeat.keep(tx, response)
             await unit.record(tx, request, *_outcome(response.status_code))
         await unit.commit(tx)
-    except BaseException:
+    except BaseException as error:
         await tx.abort()
+        if unit.repeat and _is_conflict(error):
+            response = await _kept_meanwhile(unit, unit.repeat, request)
+            if response is not None:
+                return response
         raise
     return response
+
+
+async def _kept_meanwhile(unit: Unit[Tx], repeat: Repeat, request: Request) -> Response | None:
+    """The answer of the same request when it was faster by a moment: committed after this one had
+    looked for its key, and before this one had the key's lock. What it did is then the conflict.
+    """
+    async with unit.transaction() as tx:
+        response = await repeat.find(tx)
+        if response is not None:
+            await unit.record(tx, request, Outcome.SUCCEEDED, _REPLAYED)
+    return response
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Whether something stands in the way; what a key itself is refused for is something else."""
+    if not isinstance(error, ApiError) or error.status != HTTPStatus.CONFLICT:
+        return False
+    return not isinstance(error, IdempotencyKeyReused | RequestAlreadyDone | RequestInProgress)
 
 
 def _may_have_body(scope: ASGIScope) -> bool:
