@@ -50,6 +50,14 @@ async def test_a_revoked_account_is_over_for_ever(core: CoreReceiver, account: A
     assert len(core.revoked(UUID(account.id))) == 1
 
 
+@pytest.mark.parametrize("word", ["n", "yes", "1", "True", ""])
+async def test_it_must_be_said_whether_tokens_end_too(account: Account, word: str) -> None:
+    path = f"{account.path}/secrets/{account.secret_id}"
+    response = await account.owner.call("DELETE", path, params={"revoke_tokens": word})
+    assert (response.status_code, response.json()["detail"]) == (422, "validation_failed")
+    assert await account.token()
+
+
 async def test_a_secret_that_got_out_takes_the_tokens_with_it(
     core: CoreReceiver, account: Account
 ) -> None:

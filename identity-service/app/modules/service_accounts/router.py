@@ -19,7 +19,7 @@ from app.modules.service_accounts.schemas import (
 )
 from shared_lib.errors import problems
 from shared_lib.tenancy import TenantTransaction, idempotent
-from shared_lib.web import Json, Listing, Page
+from shared_lib.web import Json, Listing, Page, QueryFlag
 
 router = APIRouter(prefix="/service-accounts", tags=["service_accounts"])
 
@@ -31,7 +31,7 @@ _CREATING: dict[str, Any] = {
 }
 _NEVER_STORED = {"Cache-Control": "no-store"}
 _RevokeTokens = Annotated[
-    bool,
+    QueryFlag,
     Query(description="End every token of the account, too: for a secret that got out"),
 ]
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator
 
 from app.core.access import ANY_MODE, require_permission, require_platform_permission
-from app.core.schemas import Instant, without_nul
+from app.core.schemas import Instant, QueryFlag, without_nul
 from app.modules.organizations import service
 from app.modules.organizations.schemas import (
     OrganizationCreate,
@@ -58,7 +58,7 @@ async def _filters(
     search: Search = None,
     status: OrganizationStatus | None = None,
     access_mode: Annotated[AccessMode | None, Query(description="Of its staff, now")] = None,
-    paid: bool | None = None,
+    paid: QueryFlag | None = None,
     created_from: Annotated[Instant | None, Query(description="This instant or later")] = None,
     created_before: Annotated[Instant | None, Query(description="Before this instant")] = None,
 ) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Bodies of requests: what those of all resources share."""
+"""Bodies and queries of requests: what those of all resources share."""
 
 import re
 from datetime import UTC, datetime
@@ -50,7 +50,15 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("is not within the years 1 to 9999 in UTC") from None
 
 
+def _true_or_false(value: object) -> object:
+    """Refuse what pydantic alone would also take: other words, and numbers."""
+    if value not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return value
+
+
 Instant = Annotated[datetime, BeforeValidator(_rfc_3339), AfterValidator(_in_utc)]
+QueryFlag = Annotated[bool, BeforeValidator(_true_or_false)]
 # Text is cut to what stands between white space before its length is looked at.
 PlainText = AfterValidator(without_nul)
 Name = Annotated[
