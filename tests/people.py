@@ -121,11 +121,11 @@ def create_account(owner: Caller, role: str = "standard", name: str = "Importer"
 
 def invite(owner: Caller, email: str, role: str = "standard") -> tuple[str, str]:
     """Invite an address into the organization of `owner`: the invitation's id, its link's token."""
+    directory = owner.system.configuration.data / "mail"
+    before = len(mails_in(directory, email))
     body = {"email": email, "role": role}
     response = owner.identity("POST", "/invitations", json=body)
     assert response.status_code == 201, response.text
-    directory = owner.system.configuration.data / "mail"
-    before = len(mails_in(directory, email))
     links = eventually(
         "the invitation is mailed",
         lambda: [link for mail in mails_in(directory, email)[before:] for link in links_in(mail)],

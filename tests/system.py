@@ -1,11 +1,12 @@
 """A system under test: both services as `make up` starts them, with databases of their own."""
 
+import os
 import random
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -26,8 +27,10 @@ PATIENCE = 60.0
 """Seconds until something that must happen counts as never happening."""
 
 # Below those that the system gives to outgoing connections: a service's port stays free while
-# the service is down.
-_PORTS = range(20_000, 32_000)
+# the service is down. Each worker of a run draws from its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
+_SLICE = range(20_000 + 3_000 * _WORKER, 23_000 + 3_000 * _WORKER)
+_PORTS = iter(random.sample(_SLICE, len(_SLICE)))
 
 T = TypeVar("T")
 
@@ -42,14 +45,12 @@ def eventually(what: str, probe: Callable[[], T | None], patience: float = PATIE
 
 
 def quiet_port() -> int:
-    """A port that nobody listens on and nobody is given by chance."""
-    while True:
-        port = random.choice(_PORTS)
-        try:
+    """A port that nobody listens on and nobody is given by chance; another one at each call."""
+    for port in _PORTS:
+        with suppress(PortTakenError):
             require_free("a test", port)
-        except PortTakenError:
-            continue
-        return port
+            return port
+    raise AssertionError("every port was handed out")
 
 
 class Process(Runner):

@@ -1,6 +1,6 @@
 """Limits, throttling and Idempotency-Keys between real processes and a real Redis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -62,42 +62,73 @@ def test_a_popup_is_made_once(system: System, owner: Caller) -> None:
     assert first.json() == again.json()
 
 
+def outages(system: System) -> list[int]:
+    """How often each service found Redis away."""
+    return [
+        sum("redis_unavailable" in line for line in service.log.lines)
+        for service in (system.core, system.identity)
+    ]
+
+
+def despite_outages(system: System, check: Callable[[str], None], first: str, second: str) -> None:
+    """Check with `first`, and with `second` if Redis was away, as it is for a machine that stalls:
+    meanwhile a process counts for itself.
+    """
+    try:
+        check(first)
+    except AssertionError:
+        if not any(outages(system)):
+            raise
+        # Whose processes ask Redis at once.
+        system.restart()
+        check(second)
+
+
 def test_a_restart_forgets_no_limit(limited: System) -> None:
     """What one process has counted, the next one finds in Redis."""
-    owner = sign_in(limited, "owner@acme.example.com")
-    found = [owner.core("GET", "/me").status_code for _ in range(LIMIT)]
-    assert found == [200] * LIMIT
-    refused = owner.core("GET", "/me")
-    assert refusal(refused) == (429, "rate_limited")
-    assert int(refused.headers["retry-after"]) >= 1
-    limited.core.stop()
-    limited.core.up()
-    assert refusal(owner.core("GET", "/me")) == (429, "rate_limited")
+
+    def check(address: str) -> None:
+        member = sign_in(limited, address)
+        found = [member.core("GET", "/me").status_code for _ in range(LIMIT)]
+        assert found == [200] * LIMIT
+        refused = member.core("GET", "/me")
+        assert refusal(refused) == (429, "rate_limited")
+        assert int(refused.headers["retry-after"]) >= 1
+        limited.core.stop()
+        limited.core.up()
+        assert refusal(member.core("GET", "/me")) == (429, "rate_limited")
+
+    despite_outages(limited, check, "owner@acme.example.com", "standard@acme.example.com")
     colleague = sign_in(limited, "admin@acme.example.com")
     assert colleague.core("GET", "/me").status_code == 200
 
 
 def test_guessing_is_slowed_down_across_a_restart(limited: System) -> None:
-    name = f"{uuid4().hex}@example.com"
-
-    def guess() -> tuple[int, str]:
+    def guess(name: str) -> tuple[int, str]:
         answer = token_request(limited, username=name, password=f"{PASSWORD}-not")
         return answer.status_code, answer.json()["detail"]
 
-    assert [guess() for _ in range(4)] == [
-        *[(400, "invalid_credentials")] * 3,
-        (429, "too_many_attempts"),
-    ]
-    limited.identity.stop()
-    limited.identity.up()
-    assert guess() == (429, "too_many_attempts")
+    def check(name: str) -> None:
+        assert [guess(name) for _ in range(4)] == [
+            *[(400, "invalid_credentials")] * 3,
+            (429, "too_many_attempts"),
+        ]
+        limited.identity.stop()
+        limited.identity.up()
+        assert guess(name) == (429, "too_many_attempts")
+
+    first, second = (f"{uuid4().hex}@example.com" for _ in range(2))
+    despite_outages(limited, check, first, second)
 
 
 def test_a_redis_that_is_away_takes_nothing_down(limited: System, server: RedisServer) -> None:
+    if any(outages(limited)):
+        # An outage that lasts is not told again.
+        limited.restart()
+    before = outages(limited)
     server.stop()
     viewer = sign_in(limited, "viewer@globex.example.com")
     assert viewer.core("GET", "/me").status_code == 200
+    assert outages(limited) == [number + 1 for number in before]
     for service in (limited.core, limited.identity):
-        told = [line for line in service.log.lines if "redis_unavailable" in line]
-        assert len(told) == 1, service.service.name
         assert server.url not in "".join(service.log.lines)

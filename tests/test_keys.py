@@ -1,11 +1,9 @@
 """Signing keys over both services: they turn under running requests, and only when it is safe."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,9 +12,9 @@ import httpx
 import pytest
 
 from infra.dev.configuration import Configuration
-from shared_lib.tokens import base64url_decode, json_object
 from tests.cluster import Cluster, configured
 from tests.conftest import MakeSystem
+from tests.customers import Customers, key_id
 from tests.logs import Log
 from tests.people import API, Caller, sign_in, token_request
 from tests.program import answer, phasezero
@@ -46,63 +44,6 @@ def quick(make_system: MakeSystem) -> System:
 
 def states(system: System) -> list[str]:
     return sorted(key["state"] for key in answer(system, "keys", "list")["keys"])
-
-
-def key_id(caller: Caller) -> str:
-    header = json_object(base64url_decode(caller.access_token.partition(".")[0]))
-    return str(header["kid"])
-
-
-class Customers:
-    """People who sign in and read again and again, and what went wrong for them."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.kids: set[str] = set()
-        self.requests = 0
-        self._workers: list[Future[None]] = []
-        self._ended = threading.Event()
-
-    @contextmanager
-    def at_work(self, number: int = 3) -> Iterator[None]:
-        with ThreadPoolExecutor(number) as pool:
-            self._workers = [pool.submit(self._work) for _ in range(number)]
-            try:
-                yield
-            finally:
-                self._ended.set()
-        self.check()
-
-    def check(self) -> None:
-        """Raise what went wrong for one of them."""
-        for worker in self._workers:
-            if worker.done():
-                worker.result()
-
-    def _work(self) -> None:
-        while not self._ended.is_set():
-            early = sign_in(self.system, "owner@acme.example.com")
-            late = self._renewed(early)
-            self.kids.add(key_id(early))
-            until = time.monotonic() + 3
-            while time.monotonic() < until and not self._ended.is_set():
-                self._read(early)
-                time.sleep(0.02)
-            # Shown for the first time, when the key that signed it may have stopped signing:
-            # services remember for a while which tokens they have verified.
-            self._read(late)
-            self._renewed(late)
-
-    def _read(self, caller: Caller) -> None:
-        for response in (caller.core("GET", "/popups"), caller.identity("GET", "/me")):
-            assert response.status_code == 200, response.text
-            self.requests += 1
-
-    def _renewed(self, caller: Caller) -> Caller:
-        token = str(caller.refresh_token)
-        answer = token_request(self.system, grant_type="refresh_token", refresh_token=token)
-        assert answer.status_code == 200, answer.text
-        return Caller(self.system, answer.json()["access_token"], answer.json()["refresh_token"])
 
 
 def rotate_twice_at_once(system: System) -> list[tuple[str, str]]:
@@ -232,9 +173,9 @@ def test_a_revoked_key_opens_nothing_in_any_process(
         assert response.status_code in (200, 401), response.text
         return response.status_code == 401
 
-    eventually("identity refuses it", lambda: is_out(member.identity("GET", "/me")), 5)
-    eventually("the core refuses it", lambda: is_out(member.core("GET", "/popups")), 5)
-    eventually("each process of it does", lambda: is_out(elsewhere.popups()), 5)
+    eventually("identity refuses it", lambda: is_out(member.identity("GET", "/me")))
+    eventually("the core refuses it", lambda: is_out(member.core("GET", "/popups")))
+    eventually("each process of it does", lambda: is_out(elsewhere.popups()))
 
     again = sign_in(frail, "standard@acme.example.com")
     assert key_id(again) != revoked

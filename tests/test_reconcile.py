@@ -85,6 +85,9 @@ def test_who_lost_access_before_the_restore_is_out_again(
 ) -> None:
     out = lose(sign_in(frail, "owner@acme.example.com"))
     eventually("the core hears of it", lambda: is_refused(out, "token_revoked"))
+    # Who loses more than one thing is told of more than once.
+    waiting = "SELECT FROM jobs WHERE kind = 'send_revocation'"
+    eventually("the core hears of all of it", lambda: not frail.sql("identity", waiting))
     forget(frail, out)
     counts = facts(frail)
     assert counts["identity"][lose.__name__] >= 1

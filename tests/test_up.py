@@ -19,7 +19,7 @@ from infra.dev.configuration import ROOT, RUNNER
 from infra.dev.ports import holder_of
 from infra.postgres.secrets_file import read_variables
 from tests.logs import Log
-from tests.system import eventually, quiet_port, secrets_in
+from tests.system import PATIENCE, eventually, quiet_port, secrets_in
 
 pytestmark = [
     pytest.mark.database,
@@ -27,14 +27,15 @@ pytestmark = [
 ]
 READY = "Phase Zero is running."
 STOP_SECONDS = 60.0
+PORTS = ("CORE", "CORE_METRICS", "IDENTITY", "IDENTITY_METRICS", "POSTGRES")
 
 
 class Up:
-    """Runs of `make up` on one data directory and three ports."""
+    """Runs of `make up` on one data directory, at ports of their own."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.ports = {name: quiet_port() for name in ("CORE", "IDENTITY", "POSTGRES")}
+        self.ports = {name: quiet_port() for name in PORTS}
         self.log = Log(data / "up.log")
         self.process: subprocess.Popen[bytes] | None = None
         self.children: set[int] = set()
@@ -63,7 +64,8 @@ class Up:
             assert process.poll() is None, self.log.tail()
             return READY in self.output
 
-        eventually("make up is ready", is_ready)
+        # The first run makes the databases and everything in them.
+        eventually("make up is ready", is_ready, 4 * PATIENCE)
         self.children = descendants(process.pid)
         eventually("the banner is whole", lambda: "$TOKEN" in self.output)
         return self.output
@@ -157,7 +159,7 @@ def test_make_up_from_start_to_ctrl_c_and_again(up: Up) -> None:
     assert up.interrupt() == 0
     assert up.output.endswith("Stopped.\n")
     assert [pid for pid in up.children if is_running(pid)] == []
-    assert [holder_of(port) for port in up.ports.values()] == [None, None, None]
+    assert [holder_of(port) for port in up.ports.values()] == [None] * len(up.ports)
     assert up.log.leaks(secrets_in(read_variables(up.data / "secrets.env"))) == []
     assert up.log.tracebacks() == []
 

@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "::1")
@@ -15,10 +15,18 @@ class PortTakenError(Exception):
 
 
 def free_port(host: str = LOOPBACK[0]) -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at this moment. Two calls may give the same one."""
+    return free_ports(1, host)[0]
+
+
+def free_ports(number: int, host: str = LOOPBACK[0]) -> list[int]:
+    """So many different ports that nobody listens on at this moment."""
+    with ExitStack() as held:
+        # All are held until the last is known: the system may give a free one again at once.
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind((host, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def require_free(name: str, port: int, hosts: Sequence[str] = LOOPBACK) -> None:

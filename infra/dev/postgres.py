@@ -219,9 +219,9 @@ class EmbeddedPostgres:
             try:
                 require_free("PostgreSQL", self.port, hosts=(HOST,))
                 self._run_once()
-            except (PortTakenError, PostgresError):
-                # Between our look and its bind, another process may have taken the free port.
-                taken = "could not bind" in self._log_tail()
+            except (PortTakenError, PostgresError) as error:
+                # Since it was found free, another process may have taken the port.
+                taken = isinstance(error, PortTakenError) or "could not bind" in self._log_tail()
                 if self._wanted_port or not taken or attempt == FREE_PORT_ATTEMPTS - 1:
                     raise
             else:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from infra.dev._placement import server_account, temporary_directory
 from infra.dev.configuration import BASICS, ROOT, Configuration
 from infra.dev.database import guarded
-from infra.dev.ports import free_port
+from infra.dev.ports import free_ports
 from infra.dev.runner import Runner, RunnerError
 from infra.dev.up import start_everything
 
@@ -61,7 +61,7 @@ def run() -> None:
 def configured(directory: str) -> Configuration:
     """Everything in `directory` and on free ports, whatever the environment and ``.env`` say."""
     basics = {name: os.environ[name] for name in BASICS if name in os.environ}
-    ports = {name: str(free_port()) for name in PORTS}
+    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
     environ = {**basics, **ports, "DATA_DIR": directory}
     return replace(Configuration.read(environ), dotenv={}, database_url=None)
 

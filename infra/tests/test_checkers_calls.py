@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
@@ -115,6 +118,25 @@ def test_a_caller_whom_nothing_answers_is_told() -> None:
     with served(application(faulty=False)) as url:
         faults = check("core", url, stranger, 1, Accepted()).faults
     assert "no operation answered with success: are the tokens good?" in faults
+
+
+def test_object_level_authorization_is_tried_for_as_long_as_it_takes() -> None:
+    app = application(faulty=False)
+    refused = count()
+
+    @app.middleware("http")
+    async def refuse_at_first(
+        request: Request, answer: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        if request.method == "POST" and next(refused) < 10:
+            return JSONResponse({}, 503)
+        return await answer(request)
+
+    caller = replace(ALICE, phases=("fuzzing",), examples=1)
+    with served(app) as url:
+        found = check("core", url, caller, 1, Accepted())
+    assert not any("object-level authorization" in fault for fault in found.faults)
+    assert "ServerError" not in "".join(found.faults), "a 503 is on purpose"
 
 
 def test_operations_that_are_not_there_are_told() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.dev.configuration import RUNNER, Configuration, ConfigurationError
-from infra.dev.ports import LOOPBACK, PortTakenError, free_port, require_free
+from infra.dev.ports import LOOPBACK, PortTakenError, free_port, free_ports, require_free
 from infra.postgres.secrets_file import write_variables
 
 SECRETS = {
@@ -138,3 +138,7 @@ def test_a_taken_port_is_named_with_its_holder(host: str) -> None:
 
 def test_a_free_port_is_free() -> None:
     require_free("core", free_port())
+
+
+def test_free_ports_are_different_ones() -> None:
+    assert len(set(free_ports(500))) == 500

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from infra.dev.ports import free_port
+from infra.dev.ports import free_ports
 
 pytestmark = [
     pytest.mark.database,
@@ -30,8 +30,8 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.core_port, self.identity_port, self.postgres_port = (free_port() for _ in range(3))
-        self.core_metrics_port, self.identity_metrics_port = (free_port() for _ in range(2))
+        self.core_port, self.identity_port, self.postgres_port, *metrics_ports = free_ports(5)
+        self.core_metrics_port, self.identity_metrics_port = metrics_ports
         self.runs: list[Run] = []
         ignored = shutil.ignore_patterns("tests", "__pycache__", ".*_cache")
         shutil.copytree(INFRA, root / "infra", ignore=ignored)

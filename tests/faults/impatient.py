@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import dataclass
+from select import select
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -76,6 +77,11 @@ class Attempt:
         """At most so much of the answer."""
         assert self._socket is not None
         return self._socket.recv(size)
+
+    def is_answered(self) -> bool:
+        """Whether there is something to read."""
+        assert self._socket is not None
+        return bool(select([self._socket], [], [], 0)[0])
 
     def leave(self) -> None:
         """Close, without a word."""
