@@ -145,6 +145,7 @@ class Place:
         environment = {
             **process.configuration.service_environment(process.service),
             **self._issuer(),
+            **UNREACHED,
             "BENCH_UNPROTECTED_URL": self._administrator(),
         }
         factory = ("--factory", "bench.contenders.unprotected:make")

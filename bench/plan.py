@@ -22,7 +22,7 @@ class Plan:
 FULL = Plan(
     name="full",
     seconds=1,
-    rounds=15,
+    rounds=16,
     main=Size(100, 1000),
     growth=(Size(10, 1000), Size(1000, 100), Size(10_000, 100), Size(10_000, 500)),
     profiled=5,

@@ -96,7 +96,7 @@ def test_load_is_measured(contest: Contest, operation: str) -> None:
 def test_ratios_are_of_neighbours() -> None:
     values = iter(range(100))
     found = in_turn({"one": lambda: next(values), "two": lambda: next(values)}, 2)
-    assert found == {"one": [2, 4], "two": [3, 5]}
+    assert found == {"one": [3, 4], "two": [2, 5]}, "another one begins each round"
     compared = ratio([2.0, 9.0, 4.0], [1.0, 3.0, 4.0])
     assert (compared.median, compared.least, compared.greatest) == (2.0, 1.0, 3.0)
 

@@ -1,8 +1,8 @@
 """The core's own application with neither token nor row level security.
 
-Routes, handlers, SQL, transaction, logs, error handling and the other middleware are the core's.
-Who calls is believed to be who the header `x-tenant` says; the transaction opens with a bare BEGIN
-on a connection that no policy binds; nothing is counted, for there is nobody to count by.
+Routes, handlers, SQL, transaction, logs, limits, error handling and the other middleware are the
+core's. Who calls is believed to be who the header `x-tenant` says, and is counted and logged as
+that; the transaction opens with a bare BEGIN on a connection that no policy binds.
 """
 
 import os
@@ -13,12 +13,13 @@ from uuid import UUID
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from app.core.settings import CoreSettings
 from app.main import create_app
 from shared_lib.tenancy import Database, Unit
 from shared_lib.tokens import CORE_AUDIENCE, TokenData
-from shared_lib.web import BearerMiddleware, RateLimitMiddleware
+from shared_lib.web import BearerMiddleware
 
 URL = "BENCH_UNPROTECTED_URL"
 
@@ -34,7 +35,9 @@ class Believing:
         """Serve a request."""
         if scope["type"] == "http":
             sent = [value for name, value in scope["headers"] if name == b"x-tenant"]
-            scope["state"]["token"] = self._caller(sent[0]) if sent else None
+            caller = scope["state"]["token"] = self._caller(sent[0]) if sent else None
+            if caller is not None:
+                bind_contextvars(person=str(caller.sub), tenant_id=str(caller.tenant_id))
         await self.app(scope, receive, send)
 
     def _caller(self, tenant: bytes) -> TokenData:
@@ -72,9 +75,7 @@ def unprotected(settings: CoreSettings, url: str) -> FastAPI:
     app: FastAPI = create_app(settings)
     layers: list[Any] = app.user_middleware
     app.user_middleware = [
-        Middleware(Believing) if each.cls is BearerMiddleware else each
-        for each in layers
-        if each.cls is not RateLimitMiddleware
+        Middleware(Believing) if each.cls is BearerMiddleware else each for each in layers
     ]
     database = Database(
         url,
