@@ -9,12 +9,14 @@ import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from app.core.access import public
 from app.core.settings import IdentitySettings
 from app.main import create_app
 from app.modules.clients import repository
-from shared_lib.keys import SigningKeyStore
+from shared_lib.errors import KeysUnavailable
+from shared_lib.keys import Keyring, SigningKeyStore
 from shared_lib.tenancy import UnsafeToStart
 from shared_lib.testing.postgres import Cluster
 from tests.conftest import make_settings, running, working
@@ -120,10 +122,10 @@ async def test_a_role_that_row_level_security_does_not_bind(
 
 STEPS = (
     (running, SigningKeyStore, "ensure"),
-    (running, SigningKeyStore, "load"),
+    (running, Keyring, "_load"),
     (running, repository, "put_client"),
     (working, SigningKeyStore, "ensure"),
-    (working, SigningKeyStore, "load"),
+    (working, Keyring, "_load"),
 )
 
 
@@ -148,3 +150,16 @@ async def test_a_server_that_goes_away_at_any_step_is_waited_for(
     async with serve(settings):
         pass
     assert tried > 1
+
+
+async def test_keys_that_nobody_can_read_are_not_waited_for(
+    settings: IdentitySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: Keyring) -> None:
+        raise ValueError("no key set")
+
+    monkeypatch.setattr(Keyring, "_load", refuse)
+    with pytest.raises(KeysUnavailable), capture_logs() as logs:
+        async with running(settings):
+            pass
+    assert "waiting_for_database" not in {entry["event"] for entry in logs}

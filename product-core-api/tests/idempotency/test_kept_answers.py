@@ -5,10 +5,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from fastapi import Response
 
-from shared_lib.tenancy import Tx
-from shared_lib.tenancy._repeat import Repeat
 from tests.conftest import MakeOrganization, Tenant
 from tests.idempotency.keyed import POPUPS, Keyed, age, count_popups, refusal, replayed, rows_of
 from tests.support_sessions.factory import enter
@@ -129,28 +126,6 @@ async def test_many_at_once_make_one(ann: Keyed, admin: asyncpg.Connection) -> N
                 assert refusal(answer) == (409, "request_in_progress")
                 assert answer.headers["retry-after"] == "1"
         assert await count_popups(admin, ann.tenant) == round_ + 1
-
-
-async def test_who_looks_too_early_and_locks_too_late_gets_the_answer(
-    ann: Keyed, admin: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first is committed after the second has looked for its row, before it has its lock."""
-    first = await ann.create("Harbour")
-    find, looks = Repeat.find, 0
-
-    async def look(repeat: Repeat, tx: Tx) -> Response | None:
-        nonlocal looks
-        looks += 1
-        return None if looks == 1 else await find(repeat, tx)
-
-    monkeypatch.setattr(Repeat, "find", look)
-    again = await ann.create("Harbour")
-    assert (again.status_code, again.content, replayed(again)) == (201, first.content, True)
-    assert await count_popups(admin, ann.tenant) == 1
-    # What is in the way of another key is in its way.
-    ann.key, looks = uuid4().hex, 0
-    assert refusal(await ann.create("Harbour")) == (409, "popup_slug_taken")
-    assert looks == 2
 
 
 @pytest.mark.parametrize(

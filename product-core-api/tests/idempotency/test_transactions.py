@@ -138,7 +138,7 @@ async def test_who_was_second_after_all_changes_nothing(
         *(ann.sub, ann.key, uuid7()),
     )
     told.go_on.set()
-    assert refusal(await first) == (409, "request_in_progress")
+    assert refusal(await first) == (409, "idempotency_key_reused")
     assert await count_popups(admin, ann.tenant) == 0
 
 

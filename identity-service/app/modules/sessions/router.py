@@ -1,5 +1,6 @@
 """HTTP of sign-in sessions."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -14,9 +15,15 @@ from shared_lib.tenancy import UserTransaction
 from shared_lib.web import Json, Listing, Page
 
 router = APIRouter(tags=["sessions"])
+_DROPPED = {"description": "Drops the cookie with the refresh token", "schema": {"type": "string"}}
+_SIGNED_OUT: dict[str, Any] = {
+    "dependencies": [signed_in()],
+    "status_code": 204,
+    "responses": {204: {"headers": {"Set-Cookie": _DROPPED}}},
+}
 
 
-@router.post("/logout", dependencies=[signed_in()], status_code=204)
+@router.post("/logout", **_SIGNED_OUT)
 async def logout(tx: UserTransaction, request: Request, process: CurrentProcess) -> Response:
     """Sign out: end the sign-in session of the access token that is sent.
 
@@ -27,7 +34,7 @@ async def logout(tx: UserTransaction, request: Request, process: CurrentProcess)
     return refresh_cookie.forget(process.settings, request)
 
 
-@router.post("/logout/all", dependencies=[signed_in()], status_code=204)
+@router.post("/logout/all", **_SIGNED_OUT)
 async def logout_everywhere(
     tx: UserTransaction, request: Request, process: CurrentProcess
 ) -> Response:

@@ -81,9 +81,8 @@ async def issue_token(request: Request, process: CurrentProcess, unit: OwnTransa
     without a value count as omitted, repeated ones are refused.
     """
     form = await oauth_request(request)
-    by_cookie = refresh_cookie.is_wished(form)
     answer = await service.issue_token(process, unit, form)
-    if not by_cookie or not isinstance(answer, TokenRead):
+    if not isinstance(answer, TokenRead) or not refresh_cookie.is_wished(form):
         return Json(answer, headers=_NEVER_STORED)
     alone = AccessTokenRead(answer.access_token, answer.expires_in)
     response = Json(alone, headers=_NEVER_STORED)

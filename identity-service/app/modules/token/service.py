@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from app.core import refresh_cookie
 from app.core.forms import OAuthRequest
 from app.core.process import Process
 from app.modules.token.client_credentials import client_credentials
@@ -58,6 +59,7 @@ async def issue_token(process: Process, unit: Unit[Tx], request: OAuthRequest) -
             description="this grant type is not supported",
         )
     with _telling("grant_refused", grant=named or PASSWORD):
+        refresh_cookie.is_wished(request)  # or refused, whichever grant it comes with
         return await grant(process, unit, request)
 
 

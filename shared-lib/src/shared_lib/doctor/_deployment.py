@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -67,6 +68,7 @@ class Deployment:
             trust_env=False,
             transport=transport,
             limits=httpx.Limits(max_connections=100),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # it keeps none
         )
         self._kept: dict[str, Any] = {}
         self.sessions: list[Callable[[], Awaitable[object]]] = []
@@ -109,9 +111,7 @@ class Deployment:
 
     async def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
         """One request, which brings no cookie but its own. Raises httpx.HTTPError."""
-        answer = await self._http.request(method, url, **options)
-        self._http.cookies.clear()
-        return answer
+        return await self._http.request(method, url, **options)
 
     async def get(self, place: Place, path: str) -> httpx.Response:
         """GET without a token; asked once."""

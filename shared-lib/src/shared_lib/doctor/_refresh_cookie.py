@@ -8,7 +8,12 @@ from shared_lib.doctor._issuing import cookie_answer
 
 _SECTION = "browsers"
 _PARTS = ("samesite=strict", "path=/", "httponly")
-_ORIGINS = {"a foreign origin": "https://doctor.example", "no origin": "null", "nobody": None}
+_ORIGINS = {
+    "a page of a foreign origin": "https://doctor.example",
+    "a page without an address": "null",
+    "a request that names no origin": None,
+}
+_NAMES = ("__Host-refresh=", "refresh=")
 
 
 @examination(
@@ -47,7 +52,8 @@ EXAMINATIONS = (cookie_origin, refresh_cookie)
 async def _refresh(
     deployment: Deployment, answer: httpx.Response, origin: str | None
 ) -> httpx.Response:
-    headers = {"Cookie": "; ".join(_cookies_of(answer))}
+    sent = [cookie.partition(";")[0] for cookie in _cookies_of(answer)]
+    headers = {"Cookie": "; ".join(sent)}
     if origin is not None:
         headers["Origin"] = origin
     return await deployment.form(
@@ -56,14 +62,14 @@ async def _refresh(
 
 
 def _cookies_of(answer: httpx.Response) -> list[str]:
-    return [cookie.partition(";")[0] for cookie in answer.headers.get_list("set-cookie")]
+    """The headers that set the refresh token; what stands in front may set cookies of its own."""
+    return [each for each in answer.headers.get_list("set-cookie") if each.startswith(_NAMES)]
 
 
 def _told_faults(what: str, answer: httpx.Response) -> list[str]:
-    faults = []
-    if not _cookies_of(answer):
-        faults.append(f"{what} sets no cookie")
-    for cookie in answer.headers.get_list("set-cookie"):
+    cookies = _cookies_of(answer)
+    faults = [] if cookies else [f"{what} sets no cookie"]
+    for cookie in cookies:
         parts = [part.strip().lower() for part in cookie.split(";")[1:]]
         faults += [f"{what} sets it without {each}" for each in _PARTS if each not in parts]
         if any(part.startswith("domain=") for part in parts):

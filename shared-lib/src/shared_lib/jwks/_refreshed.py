@@ -66,6 +66,7 @@ class RefreshedKeys:
         self._fetched_at: float | None = None  # of the last fetch that succeeded
         self._tried_at: float | None = None  # of the last fetch
         self._answered = False  # whether the last fetch succeeded
+        self._error: Exception | None = None  # of the last fetch
         self._failures = 0  # in a row
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._fetching: asyncio.Task[None] | None = None
@@ -82,6 +83,11 @@ class RefreshedKeys:
     def age(self) -> float | None:
         """Seconds since the source last answered; None when it never has."""
         return None if self._fetched_at is None else self._clock() - self._fetched_at
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the last fetch failed; None when it did not."""
+        return self._error
 
     def start_from(self, keys: Mapping[str, VerificationKey]) -> None:
         """Begin with keys that an earlier process knew, until the source has answered."""
@@ -154,12 +160,12 @@ class RefreshedKeys:
             async with asyncio.timeout(self._refreshing.timeout):
                 fetched = await self._fetch()
         except Exception as error:  # noqa: BLE001  whatever it was, the old keys are better
-            self._answered = False
+            self._answered, self._error = False, error
             self._failures += 1
             self._tried_at = self._clock()  # it may have taken long to fail
             logger.warning("keys_not_refreshed", error=repr(error), known=len(self._keys))
         else:
-            self._answered = True
+            self._answered, self._error = True, None
             self._failures = 0
             self._fetched_at = self._clock()
             self._lifetime = fetched.lifetime

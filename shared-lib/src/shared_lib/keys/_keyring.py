@@ -109,9 +109,9 @@ class Keyring:
             return await self._store.load(connection)
 
     async def refresh(self) -> None:
-        """Read the table now, as after a revocation; KeysUnavailable when that fails."""
+        """Read the table now, as after a revocation; KeysUnavailable, from why that fails."""
         if not await self._keys.refresh():
-            raise KeysUnavailable
+            raise KeysUnavailable from self._keys.error
 
     def on_removed(self, callback: Callable[[str], None]) -> None:
         """Call `callback` with each kid that is no longer published."""

@@ -61,9 +61,8 @@ async def wait_for_database(
 
 def _is_away(error: Exception) -> bool:
     """Whether the server may be there soon; a wrong password, say, stays wrong."""
-    if isinstance(error, KeysUnavailable):
-        return True  # they lie in it
-    reason = error.__cause__ if isinstance(error, DatabaseUnavailable) else error
+    wrapped = isinstance(error, DatabaseUnavailable | KeysUnavailable)
+    reason = error.__cause__ if wrapped else error
     found = api_error_from_database(reason) if reason else error
     return isinstance(found, DatabaseUnavailable)
 

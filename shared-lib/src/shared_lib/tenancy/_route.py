@@ -1,11 +1,11 @@
 """The route class of every operation: guard, body, opening batch, handler, COMMIT, event."""
 
 from contextlib import suppress
-from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute, _effective_route_context_var
 from msgspec import json
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope as ASGIScope
 from typing_extensions import override
@@ -13,7 +13,6 @@ from typing_extensions import override
 from shared_lib.audit import Outcome
 from shared_lib.caller import caller_of
 from shared_lib.errors import ApiError, AuditUnavailable, InternalError, OutcomeUnknown, answer
-from shared_lib.idempotency import IdempotencyKeyReused, RequestAlreadyDone, RequestInProgress
 from shared_lib.tenancy._access import Scope
 from shared_lib.tenancy._direct import Handler
 from shared_lib.tenancy._operation import Operation, UndeclaredAccess, operation_of
@@ -65,9 +64,11 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
     if operation.transactions == "own":
         return await _perform_own(unit, request, handler)
     tx = await unit.begin()
+    looked = False
     try:
         request.scope["state"]["tx"] = tx
         response = await unit.repeat.find(tx) if unit.repeat else None
+        looked = True
         if response is not None:
             await unit.record(tx, request, Outcome.SUCCEEDED, _REPLAYED)
         else:
@@ -78,7 +79,7 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
         await unit.commit(tx)
     except BaseException as error:
         await tx.abort()
-        if unit.repeat and _is_conflict(error):
+        if unit.repeat and looked and _is_refusal(error):
             response = await _kept_meanwhile(unit, unit.repeat, request)
             if response is not None:
                 return response
@@ -88,7 +89,8 @@ async def _perform(unit: Unit[Tx], request: Request, handler: Handler) -> Respon
 
 async def _kept_meanwhile(unit: Unit[Tx], repeat: Repeat, request: Request) -> Response | None:
     """The answer of the same request when it was faster by a moment: committed after this one had
-    looked for its key, and before this one had the key's lock. What it did is then the conflict.
+    looked for its key, and before this one had the key's lock. This one was refused for what that
+    has done.
     """
     async with unit.transaction() as tx:
         response = await repeat.find(tx)
@@ -97,11 +99,10 @@ async def _kept_meanwhile(unit: Unit[Tx], repeat: Repeat, request: Request) -> R
     return response
 
 
-def _is_conflict(error: BaseException) -> bool:
-    """Whether something stands in the way; what a key itself is refused for is something else."""
-    if not isinstance(error, ApiError) or error.status != HTTPStatus.CONFLICT:
-        return False
-    return not isinstance(error, IdempotencyKeyReused | RequestAlreadyDone | RequestInProgress)
+def _is_refusal(error: BaseException) -> bool:
+    if isinstance(error, ApiError):
+        return error.status < _FAULTS
+    return isinstance(error, HTTPException) and error.status_code < _FAULTS
 
 
 def _may_have_body(scope: ASGIScope) -> bool:
