@@ -12,7 +12,7 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median of the ratios of adjacent slices, and their least and greatest."""
+    """The median of the ratios of slices of one round, and their least and greatest."""
 
     median: float
     least: float
@@ -39,7 +39,7 @@ def in_turn(
 
 
 def ratio(these: Sequence[float], those: Sequence[float]) -> Ratio:
-    """Of each of `these` to its neighbour among `those`."""
+    """Of each of `these` to that of the same round among `those`."""
     ratios = sorted(this / that for this, that in zip(these, those, strict=True) if that)
     if not ratios:
         return Ratio(0.0, 0.0, 0.0)

@@ -25,6 +25,7 @@ class Customers:
         self.system = system
         self.kids: set[str] = set()
         self.requests = 0
+        self.unavailable = 0
         self._workers: list[Future[None]] = []
         self._ended = threading.Event()
 
@@ -74,6 +75,7 @@ class Customers:
             answer = token_request(self.system, **form)
             # An identity service that slept too long looks at its keys before it signs again.
             if answer.is_error and refusal(answer) == (503, "keys_unavailable"):
+                self.unavailable += 1
                 time.sleep(int(answer.headers["retry-after"]))
                 return None
             return answer

@@ -27,7 +27,7 @@ PATIENCE = 60.0
 """Seconds until something that must happen counts as never happening."""
 
 # Below those that the system gives to outgoing connections: a service's port stays free while
-# the service is down. Each worker of a run draws from its own.
+# the service is down. Up to four workers of a run draw each from its own.
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4
 _SLICE = range(20_000 + 3_000 * _WORKER, 23_000 + 3_000 * _WORKER)
 _PORTS = iter(random.sample(_SLICE, len(_SLICE)))

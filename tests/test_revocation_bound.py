@@ -1,8 +1,9 @@
 """The bound on revocation: every way to lose access acts in the core within it, and it is watched.
 
-The bound is a promise for normal operation; how long something took is the probe's to say.
+The bound is a promise for normal operation. A machine that is too busy for it has another try.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from tests.system import System, eventually
 
 pytestmark = pytest.mark.database
 
-BOUND = 5
+BOUND, TRIES = 5, 3
 # As often as may be.
 PROBED = {"IDENTITY_REVOCATION_PROBE_SECONDS": "1"}
 
@@ -96,6 +97,22 @@ def system_address(caller: Caller) -> str:
     return str(caller.identity("GET", "/me").json()["email"])
 
 
+def seconds_until_out(lost: Access) -> float:
+    """How long the core goes on answering somebody whose access has ended."""
+    assert lost.caller.popups()
+    ended = lost.end()
+    begun = time.monotonic()
+    assert ended.is_success, ended.text
+
+    def is_out() -> bool:
+        response = lost.caller.core("GET", "/popups")
+        assert response.status_code in (200, 401), response.text
+        return response.is_error
+
+    eventually("the core refuses it", is_out)
+    return time.monotonic() - begun
+
+
 @pytest.mark.parametrize(
     "access",
     [
@@ -112,20 +129,15 @@ def system_address(caller: Caller) -> str:
 def test_whoever_lost_access_is_out_of_the_core(  # T10
     probed: System, access: Callable[[System], Access]
 ) -> None:
-    held = access(probed)
     bystander = sign_in(probed, "owner@globex.example.com")
-    assert held.caller.popups()
-    ended = held.end()
-    assert ended.is_success, ended.text
-
-    def is_out() -> bool:
-        response = held.caller.core("GET", "/popups")
-        assert response.status_code in (200, 401), response.text
-        return response.is_error
-
-    eventually("the core refuses it", is_out)
+    lost = access(probed)
+    took = [seconds_until_out(lost)]
+    while took[-1] > BOUND and len(took) < TRIES:
+        lost = access(probed)
+        took.append(seconds_until_out(lost))
+    assert took[-1] <= BOUND
     if access is not signing_key:
-        assert refusal(held.caller.core("GET", "/popups")) == (401, "token_revoked")
+        assert refusal(lost.caller.core("GET", "/popups")) == (401, "token_revoked")
         assert bystander.popups()
 
 
@@ -136,16 +148,14 @@ def bound(system: System) -> dict[str, Any]:
     return told
 
 
-def holds(system: System) -> bool:
-    return bool(bound(system)["status"] == "ok")
+def held(system: System) -> dict[str, Any] | None:
+    """What is told of the bound, when it holds."""
+    told = bound(system)
+    return told if told["status"] == "ok" else None
 
 
 def test_it_is_measured_all_the_time(probed: System) -> None:
-    def held_bound() -> dict[str, Any] | None:
-        told = bound(probed)
-        return told if told["status"] == "ok" else None
-
-    told = eventually("it is measured", held_bound)
+    told = eventually("it is measured", lambda: held(probed))
     assert told["bound_seconds"] == BOUND
     assert 0 < told["measured_seconds"] <= BOUND
     assert told["exceeded_by_seconds"] == 0
@@ -162,7 +172,7 @@ def test_health_says_by_how_much_it_is_exceeded_and_recovers_without_a_hand(
 ) -> None:
     """Whether or not anybody signs out meanwhile."""
     member = sign_in(probed, "standard@acme.example.com")
-    eventually("it is measured", lambda: holds(probed))
+    eventually("it is measured", lambda: held(probed))
     probed.core.stop()
     eventually("it is exceeded", lambda: bound(probed)["exceeded_by_seconds"] > 0)
     assert bound(probed)["status"] == "degraded"
@@ -171,12 +181,12 @@ def test_health_says_by_how_much_it_is_exceeded_and_recovers_without_a_hand(
     eventually("by more and more", lambda: bound(probed)["exceeded_by_seconds"] > before + 1)
     probed.core.up()
     eventually("what waited is told", lambda: is_refused(member, "token_revoked"))
-    eventually("it holds again", lambda: holds(probed))
+    eventually("it holds again", lambda: held(probed))
 
 
 def test_without_a_worker_nobody_claims_that_it_holds(probed: System) -> None:
-    eventually("it is measured", lambda: holds(probed))
+    eventually("it is measured", lambda: held(probed))
     probed.identity_worker.kill()
-    eventually("the measurement is old", lambda: not holds(probed))
+    eventually("the measurement is old", lambda: not held(probed))
     probed.identity_worker.up()
-    eventually("it is measured again", lambda: holds(probed))
+    eventually("it is measured again", lambda: held(probed))

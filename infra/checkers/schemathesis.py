@@ -7,8 +7,10 @@ import json
 import os
 import random
 import tempfile
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,10 +29,11 @@ _OPTIONS: Final = (
     *("--suppress-health-check", "all", "--request-timeout", "30", "--warnings", "off"),
 )
 # JSON Schema cannot say what a cursor or an address is. A service answers 503 on purpose when the
-# other one, or a lock, is slow; the document must name it all the same.
+# other one is slow, as it may be while both are called; for nothing else (see _unavailable).
 _CHECKS: Final = """[checks]
 positive_data_acceptance.enabled = false
 not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]"""
+_SLOW: Final = frozenset({"identity_unavailable", "keys_unavailable", "sign_in_busy"})
 _CHANGING: Final = ("PUT", "PATCH", "DELETE")
 _MORE: Final = 8  # times as many examples for who has read nothing of his own
 _TEXT: Final = 700  # characters of what is said of one failure
@@ -49,7 +52,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Round:
+class _Run:
     """One run of the program: what it did, what it found, what it could not do."""
 
     tally: Tally
@@ -84,15 +87,17 @@ def check(service: str, url: str, caller: Caller, seed: int, accepted: Accepted)
     )
 
 
-def _called(url: str, caller: Caller, seed: int) -> _Round:
+def _called(url: str, caller: Caller, seed: int) -> _Run:
     with tempfile.TemporaryDirectory(prefix="phase-zero-schemathesis-") as place:
         directory = Path(place)
         output = _run(directory, url, caller, seed)
         report = json.loads((directory / "report.json").read_text())
-        return _Round(
-            _tally(directory / "events.ndjson", report, caller),
+        events = directory / "events.ndjson"
+        errors = [f"{each['title']}: {_block(output, each['title'])}" for each in report["errors"]]
+        return _Run(
+            _tally(events, report, caller),
             _failures(report, output),
-            [f"{each['title']}: {_block(output, each['title'])}" for each in report["errors"]],
+            [*errors, *_unavailable(events)],
         )
 
 
@@ -107,7 +112,7 @@ def _reading_more(caller: Caller) -> Caller:
     )
 
 
-def _total(runs: Sequence[_Round]) -> Tally:
+def _total(runs: Sequence[_Run]) -> Tally:
     tallies = [each.tally for each in runs]
     return Tally(
         max(each.operations for each in tallies),
@@ -152,22 +157,41 @@ def _configuration(directory: Path, caller: Caller) -> str:
 def _tally(events: Path, report: Mapping[str, Any], caller: Caller) -> Tally:
     requests = repeated = 0
     answered = set()
-    for case, status in _requests(events):
+    for case, response in _requests(events):
         requests += 1
-        if 200 <= status < 300:  # noqa: PLR2004
+        if 200 <= response["status_code"] < 300:  # noqa: PLR2004
             answered.add((case["method"], case["path"]))
         repeated += case.get("auth_identity") in caller.peers[1:]
     return Tally(report["operations"]["tested"], requests, len(answered), repeated)
 
 
-def _requests(events: Path) -> Iterator[tuple[Mapping[str, Any], int]]:
-    """Of each request that was answered: what was sent, and the status."""
+def _unavailable(events: Path) -> list[str]:
+    """Each operation that answered 503 for another reason than that the other service is slow."""
+    found = set()
+    for case, response in _requests(events):
+        if response["status_code"] == HTTPStatus.SERVICE_UNAVAILABLE:
+            detail = _detail(response["content"])
+            if detail not in _SLOW:
+                found.add(f"{case['method']} {case['path']}: 503 {detail}")
+    return sorted(found)
+
+
+def _detail(content: Any) -> object:
+    """The code of a problem document; None for what is none."""
+    try:
+        return json.loads(b64decode(content["$base64"]))["detail"]
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _requests(events: Path) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each request that was answered, and the answer."""
     for line in events.read_text().splitlines():
         recorder = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
         for case_id, interaction in recorder.get("interactions", {}).items():
             if response := interaction.get("response"):
                 case = recorder["cases"][case_id]["value"]
-                yield case, response["status_code"]
+                yield case, response
 
 
 def _failures(report: Mapping[str, Any], output: str) -> list[Finding]:

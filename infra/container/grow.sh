@@ -33,7 +33,9 @@ program=$(json '["access_token"]')
 for what in "it makes a popup" "and is answered the same"; do
   expect 201 "$what" "$CORE/popups" -H "$(as "$program")" -H "$JSON" \
     -H "Idempotency-Key: import-1" -d '{"name": "By machine"}'
+  made="${made:-} $(json '["id"]')"
 done
 expect 200 "there is one" "$CORE/popups" -H "$(as "$owner")"
-[ "$(json '["results"].__len__()')" = 1 ]
+there=$(json '["results"][0]["id"]')
+[ "$made" = " $there $there" ] || { echo "FAILED: made$made, there is $there" >&2; exit 1; }
 echo "The walk is done."
