@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import asyncpg
 import pytest
@@ -142,14 +143,37 @@ class Work:
         return "done"
 
 
+def because(error: Exception, *causes: Exception) -> Exception:
+    """`error` as it is raised from each of `causes` in turn."""
+    for one, cause in pairwise((error, *causes)):
+        one.__cause__ = cause
+    return error
+
+
 async def test_what_a_service_does_when_it_starts_is_done_when_the_server_is_back() -> None:
-    away = (ConnectionRefusedError(), DatabaseUnavailable(), KeysUnavailable())
+    away = (
+        ConnectionRefusedError(),
+        DatabaseUnavailable(),
+        because(DatabaseUnavailable(), ConnectionRefusedError()),
+        because(KeysUnavailable(), TimeoutError()),
+        because(KeysUnavailable(), DatabaseUnavailable(), asyncpg.CannotConnectNowError()),
+    )
     assert await wait_for_database(Work(*away)) == "done"
 
 
-async def test_what_is_wrong_for_good_is_told_at_once() -> None:
-    work = Work(LookupError("no such table"), ConnectionRefusedError())
-    with pytest.raises(LookupError):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        LookupError("no such table"),
+        KeysUnavailable(),
+        because(KeysUnavailable(), ValueError("no key set")),
+        because(KeysUnavailable(), DatabaseUnavailable(), asyncpg.InvalidPasswordError()),
+    ],
+    ids=repr,
+)
+async def test_what_is_wrong_for_good_is_told_at_once(wrong: Exception) -> None:
+    work = Work(wrong, ConnectionRefusedError())
+    with pytest.raises(type(wrong)):
         await wait_for_database(work)
     assert len(work.errors) == 1
 

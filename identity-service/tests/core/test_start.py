@@ -15,7 +15,7 @@ from app.core.access import public
 from app.core.settings import IdentitySettings
 from app.main import create_app
 from app.modules.clients import repository
-from shared_lib.errors import KeysUnavailable
+from shared_lib.errors import DatabaseUnavailable, KeysUnavailable
 from shared_lib.keys import Keyring, SigningKeyStore
 from shared_lib.tenancy import UnsafeToStart
 from shared_lib.testing.postgres import Cluster
@@ -143,7 +143,7 @@ async def test_a_server_that_goes_away_at_any_step_is_waited_for(
         nonlocal tried
         tried += 1
         if tried == 1:
-            raise ConnectionResetError
+            raise DatabaseUnavailable from ConnectionResetError()
         return await real(*arguments, **options)
 
     monkeypatch.setattr(owner, step, cut_first)

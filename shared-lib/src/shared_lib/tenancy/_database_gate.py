@@ -59,11 +59,11 @@ async def wait_for_database(
             await asyncio.sleep(_PAUSE)
 
 
-def _is_away(error: Exception) -> bool:
+def _is_away(error: BaseException) -> bool:
     """Whether the server may be there soon; a wrong password, say, stays wrong."""
-    wrapped = isinstance(error, DatabaseUnavailable | KeysUnavailable)
-    reason = error.__cause__ if wrapped else error
-    found = api_error_from_database(reason) if reason else error
+    if isinstance(error, DatabaseUnavailable | KeysUnavailable) and error.__cause__ is not None:
+        return _is_away(error.__cause__)
+    found = error if isinstance(error, DatabaseUnavailable) else api_error_from_database(error)
     return isinstance(found, DatabaseUnavailable)
 
 
