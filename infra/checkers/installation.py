@@ -16,7 +16,7 @@ import httpx
 
 from infra.checkers.programs import CheckerError
 from infra.dev.configuration import BASICS, ROOT
-from infra.dev.ports import free_ports
+from infra.dev.ports import installation_ports
 from infra.dev.processes import end, spawn
 from infra.postgres.secrets_file import read_variables
 
@@ -25,10 +25,6 @@ START_SECONDS: Final = 180.0
 GRACE: Final = 30.0
 DOCUMENTS: Final = {"identity": "/openapi.json", "core": "/api/v1/openapi.json"}
 
-_PORTS = (
-    *("CORE_PORT", "CORE_METRICS_PORT", "IDENTITY_PORT", "IDENTITY_METRICS_PORT"),
-    "POSTGRES_PORT",
-)
 _LIMITS = (
     *("RATE_LIMIT_PRINCIPAL", "RATE_LIMIT_ORGANIZATION", "RATE_LIMIT_ADDRESS"),
     *("IDENTITY_SIGN_IN_LIMIT_PAIR", "IDENTITY_SIGN_IN_LIMIT_ADDRESS"),
@@ -80,7 +76,7 @@ class Installation:
 @contextmanager
 def running() -> Iterator[Installation]:
     """A whole installation at free ports, without limits of rate. Raises CheckerError."""
-    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
+    ports = installation_ports()
     with tempfile.TemporaryDirectory(prefix="phase-zero-checkers-") as directory:
         data = Path(directory)
         data.chmod(0o755)  # PostgreSQL, which is not root, must get in

@@ -7,6 +7,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "::1")
+_OF_AN_INSTALLATION = (
+    *("CORE_PORT", "CORE_METRICS_PORT", "IDENTITY_PORT", "IDENTITY_METRICS_PORT"),
+    "POSTGRES_PORT",
+)
 LISTEN = "0A"  # state column of /proc/net/tcp
 
 
@@ -27,6 +31,13 @@ def free_ports(number: int, host: str = LOOPBACK[0]) -> list[int]:
         for probe in probes:
             probe.bind((host, 0))
         return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def installation_ports() -> dict[str, str]:
+    """A free port for everything that listens, by the variable that sets it."""
+    return dict(
+        zip(_OF_AN_INSTALLATION, map(str, free_ports(len(_OF_AN_INSTALLATION))), strict=True)
+    )
 
 
 def require_free(name: str, port: int, hosts: Sequence[str] = LOOPBACK) -> None:

@@ -11,14 +11,10 @@ from typing_extensions import override
 from infra.dev._placement import server_account, temporary_directory
 from infra.dev.configuration import BASICS, ROOT, Configuration
 from infra.dev.database import guarded
-from infra.dev.ports import free_ports
+from infra.dev.ports import installation_ports
 from infra.dev.runner import Runner, RunnerError
 from infra.dev.up import start_everything
 
-PORTS = (
-    *("CORE_PORT", "CORE_METRICS_PORT", "IDENTITY_PORT", "IDENTITY_METRICS_PORT"),
-    "POSTGRES_PORT",
-)
 # No fault of the system: the wheel carries a PostgreSQL that is older than the repaired one.
 ACCEPTED = ("version",)
 TOLD_LINES = 40
@@ -61,8 +57,7 @@ def run() -> None:
 def configured(directory: str) -> Configuration:
     """Everything in `directory` and on free ports, whatever the environment and ``.env`` say."""
     basics = {name: os.environ[name] for name in BASICS if name in os.environ}
-    ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-    environ = {**basics, **ports, "DATA_DIR": directory}
+    environ = {**basics, **installation_ports(), "DATA_DIR": directory}
     return replace(Configuration.read(environ), dotenv={}, database_url=None)
 
 

@@ -2,10 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from inspect import isawaitable
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` is true. Raises TimeoutError."""
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until `condition`, or what it awaits, is true. Raises TimeoutError."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  nobody signals what a test waits for
+        while True:
+            found = condition()
+            if isawaitable(found):
+                found = await found
+            if found:
+                return
             await asyncio.sleep(0.01)

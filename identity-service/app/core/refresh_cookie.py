@@ -18,7 +18,7 @@ from app.core.forms import OAuthRequest, invalid_request
 from app.core.settings import IdentitySettings
 from shared_lib.errors import OAuthError
 
-__all__ = ["COOKIE", "check_wish", "forget", "is_wished", "keep", "take"]
+__all__ = ["COOKIE", "check_origin", "check_wish", "forget", "is_wished", "keep", "take"]
 
 COOKIE = "cookie"
 """What the parameter `refresh` may be."""
@@ -31,30 +31,32 @@ def _name(settings: IdentitySettings) -> str:
     return _OF_THIS_HOST if _is_secure(settings) else _PLAIN
 
 
-def is_wished(request: OAuthRequest) -> bool:
-    """Whether the refresh token goes by the cookie. Raises OAuthError `invalid_request`."""
-    wish = request.get("refresh")
-    if wish not in (None, COOKIE):
+def check_wish(request: OAuthRequest) -> None:
+    """Refuse another wish than the cookie. Raises OAuthError `invalid_request`."""
+    if request.get("refresh") not in (None, COOKIE):
         raise invalid_request("invalid_parameter", f"refresh must be {COOKIE}")
-    return wish is not None
 
 
-def check_wish(settings: IdentitySettings, request: OAuthRequest) -> None:
-    """Refuse the cookie to a page of another origin, and to what names none.
+def is_wished(request: OAuthRequest) -> bool:
+    """Whether the refresh token goes by the cookie."""
+    return request.get("refresh") == COOKIE
 
-    Raises OAuthError `invalid_request`. Browsers name the origin of every POST (Fetch standard).
+
+def check_origin(settings: IdentitySettings, request: OAuthRequest) -> None:
+    """Refuse pages of other origins; with the cookie, also what names none, as every POST of a
+    browser does (Fetch standard). Raises OAuthError `invalid_request`.
     """
-    if is_wished(request) and request.origin not in settings.allowed_origins:
-        raise invalid_request(
-            "origin_not_allowed", "the cookie is for pages of the allowed origins only"
-        )
+    if request.origin is None and not is_wished(request):
+        return
+    if request.origin not in settings.allowed_origins:
+        raise invalid_request("origin_not_allowed", "this origin is not allowed")
 
 
 def take(settings: IdentitySettings, request: OAuthRequest) -> OAuthRequest:
     """`request` with the refresh token of the cookie, if it asks for that. Raises OAuthError."""
     if not is_wished(request):
         return request
-    check_wish(settings, request)
+    check_origin(settings, request)
     if request.get("refresh_token") is not None:
         raise invalid_request(
             "invalid_parameter", "refresh_token is sent in the cookie or the form"

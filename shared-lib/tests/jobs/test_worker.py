@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from tests.waiting import until
 
 from shared_lib.audit import PLATFORM
 from shared_lib.caller import Caller
@@ -62,12 +63,6 @@ async def at_work(*workers: Worker[Any]) -> AsyncIterator[asyncio.Event]:
             yield stop
         finally:
             stop.set()
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  the database decides
-            await asyncio.sleep(0.02)
 
 
 async def until_empty(admin: asyncpg.Connection) -> None:

@@ -9,7 +9,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.core import refresh_cookie
 from app.core.database import transaction_of
-from app.core.forms import OAuthRequest, invalid_request
+from app.core.forms import OAuthRequest
 from app.core.passwords import Checked
 from app.core.process import WEB_CLIENT, Process, issued_at
 from app.core.throttle import account_key, admit_sign_in
@@ -42,8 +42,8 @@ async def sign_in(process: Process, unit: Unit[Tx], request: OAuthRequest) -> To
             code="password_sign_in_disabled",
             description="people do not sign in with a password here",
         )
-    _refuse_foreign_page(process, request)
-    refresh_cookie.check_wish(process.settings, request)
+    # A page of somebody else must not sign people in, even where CORS hides the answer.
+    refresh_cookie.check_origin(process.settings, request)
     clients.require_web_client(request)
     username, password = account_key(request.require("username")), request.require("password")
     request.get_uuid("tenant_id")
@@ -118,12 +118,6 @@ async def _begin_session(
     claims = claims_of(process.claims, standing, membership, session, iat=iat, lifetime=lifetime)
     _log.info("signed_in", session=str(session.id))
     return TokenRead(process.sign(claims), lifetime, refresh_token)
-
-
-def _refuse_foreign_page(process: Process, request: OAuthRequest) -> None:
-    """A page of somebody else must not sign people in, even where CORS hides the answer."""
-    if request.origin is not None and request.origin not in process.settings.allowed_origins:
-        raise invalid_request("origin_not_allowed", "sign-in from this origin is not allowed")
 
 
 def _invalid_credentials() -> OAuthError:

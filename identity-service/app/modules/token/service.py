@@ -59,7 +59,7 @@ async def issue_token(process: Process, unit: Unit[Tx], request: OAuthRequest) -
             description="this grant type is not supported",
         )
     with _telling("grant_refused", grant=named or PASSWORD):
-        refresh_cookie.is_wished(request)  # or refused, whichever grant it comes with
+        refresh_cookie.check_wish(request)
         return await grant(process, unit, request)
 
 

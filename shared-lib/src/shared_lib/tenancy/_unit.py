@@ -87,7 +87,7 @@ class Unit(Generic[AnyTx]):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AnyTx]:
-        """An admitted transaction by itself: those of operations declared `transactions="own"`."""
+        """An admitted transaction of its own, which commits when it is left."""
         tx = await self.begin()
         try:
             yield tx
